@@ -1,0 +1,1 @@
+"""Who must act by when: open items and their due times. Knows no domain and no sync."""

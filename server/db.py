@@ -1,0 +1,149 @@
+"""Base, the one commit, and what each dialect needs. The only door to a SQLite library.
+
+Two copies of SQLite in one process cancel each other's file locks, so nothing else may import
+one, tests and backups included. Knows no Flask.
+"""
+
+import sqlite3 as stock_sqlite
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+sqlite: ModuleType
+try:
+    from pysqlite3 import dbapi2 as sqlite
+except ImportError:  # no wheel for this machine
+    sqlite = stock_sqlite
+
+BUSY_SECONDS = 30
+LAST_SAFE_BEFORE_RACE = (3, 7, 0)
+FIRST_SAFE = (3, 51, 3)
+BACKPORTED = ((3, 44, 6), (3, 50, 7))
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table hangs here, so that migrations see all of them."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment; SQLite stores it as naive UTC, and it comes back aware."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses a naive time: ``ValueError``."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive time reached the store")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Gives the moment back aware."""
+        if value is None or value.tzinfo is not None:
+            return value if value is None else value.astimezone(UTC)
+        return value.replace(tzinfo=UTC)
+
+
+def has_wal_race(version: tuple[int, int, int]) -> bool:
+    """Whether this SQLite can corrupt a WAL file (sqlite.org/wal.html, the WAL-reset bug)."""
+    if version < LAST_SAFE_BEFORE_RACE or version >= FIRST_SAFE:
+        return False
+    return not any(version[:2] == fixed[:2] and version >= fixed for fixed in BACKPORTED)
+
+
+def database_url(text: str) -> str:
+    """``text`` with the driver that is installed: psycopg 3 for PostgreSQL."""
+    url = make_url(text)
+    if url.drivername in {"postgresql", "postgres"}:
+        url = url.set(drivername="postgresql+psycopg")
+    return url.render_as_string(hide_password=False)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Options for ``create_engine``; SQLite gets the library that has no WAL race."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return {"module": sqlite, "connect_args": {"timeout": BUSY_SECONDS}}
+    return {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 20}
+
+
+def prepare(engine: Engine) -> None:
+    """Hooks ``engine`` up: pragmas, and a BEGIN of our own on SQLite.
+
+    The driver's own transaction mode loses updates silently; a plain BEGIN for writers fails with
+    "database is locked" at once. So reads begin deferred and writers begin immediate.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    journal = "DELETE" if has_wal_race(sqlite.sqlite_version_info) else "WAL"
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        wants_write = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if wants_write else "BEGIN")
+
+
+class AfterCommit:
+    """What the outside hears once the commit has reached the disk (P3), and never before."""
+
+    def __init__(self) -> None:
+        self._calls: list[Callable[[], object]] = []
+
+    def add(self, call: Callable[[], object]) -> None:
+        """Remembers ``call``; calls run in the order in which they were added."""
+        self._calls.append(call)
+
+    def run(self) -> None:
+        """Makes every call."""
+        for call in self._calls:
+            call()
+
+
+@contextmanager
+def transaction(session: Session) -> Iterator[AfterCommit]:
+    """The only place that commits. Ends a read transaction that may be open on ``session``.
+
+    A write transaction holds SQLite's writer lock from its first moment. An exception rolls back.
+    """
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("changes made outside a transaction")
+    session.rollback()
+    effects = AfterCommit()
+    try:
+        session.connection(execution_options={"write": True})
+        yield effects
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    effects.run()
+
+
+def is_sqlite(session: Session) -> bool:
+    """Whether ``session`` speaks to SQLite."""
+    return session.get_bind().dialect.name == "sqlite"

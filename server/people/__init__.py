@@ -1,0 +1,1 @@
+"""Who acts: users, roles in regions, devices, sessions. Knows no Flask, sync or domain."""

@@ -1,0 +1,83 @@
+"""Who is acting in this request, and how far that reaches. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """The roles of DOMAIN *Who*; each name is what the wire and the policy use."""
+
+    REP = "rep"
+    REGION_MANAGER = "region_manager"
+    SALES_MANAGER = "sales_manager"
+    MARKET_OFFICER = "market_officer"
+    MARKET_INSPECTOR = "market_inspector"
+    LOGISTICS_OFFICER = "logistics_officer"
+    SALES_CLERK = "sales_clerk"
+    SERVICE_OFFICER = "service_officer"
+    TECHNICAL_OFFICER = "technical_officer"
+    SALES_DIRECTOR = "sales_director"
+    GENERAL_MANAGER = "general_manager"
+    FINANCE_OFFICER = "finance_officer"
+    CASHIER = "cashier"
+    WAREHOUSE_OFFICER = "warehouse_officer"
+    ADMINISTRATOR = "administrator"
+
+
+MANAGERS = frozenset({Role.REGION_MANAGER, Role.SALES_MANAGER})
+"""Roles whose devices also hold the region scopes of their subtree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One role, in a region and all below it; ``regions`` is None for the whole company."""
+
+    role: Role
+    regions: frozenset[str] | None
+
+    def covers(self, region: str | None) -> bool:
+        """Whether this grant reaches ``region``; what has no region is the company's."""
+        return self.regions is None or region in self.regions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The acting user. ``device`` is None for a browser; ``scopes`` come from the live tables."""
+
+    user: str
+    name: str
+    session: str
+    device: str | None = None
+    grants: tuple[Grant, ...] = ()
+    home_region: str | None = None
+    zone: str = "Asia/Shanghai"
+    upload_only: bool = False
+    """A revoked device may push, upload and ask `have`, and is answered with no data."""
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The roles held anywhere."""
+        return frozenset(grant.role for grant in self.grants)
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """P5: what this principal's device may hold."""
+        held = {f"user:{self.user}", "company"}
+        for grant in self.grants:
+            if grant.role in MANAGERS and grant.regions:
+                held |= {f"region:{region}" for region in grant.regions}
+        return frozenset(held)
+
+    def has(self, roles: Iterable[Role], region: str | None = None) -> bool:
+        """Whether one of ``roles`` is held where ``region`` lies."""
+        wanted = frozenset(roles)
+        return any(grant.role in wanted and grant.covers(region) for grant in self.grants)
+
+    def reach(self, roles: Iterable[Role]) -> frozenset[str] | None:
+        """The regions in which one of ``roles`` is held; None: everywhere; empty: nowhere."""
+        wanted = frozenset(roles)
+        held = [grant.regions for grant in self.grants if grant.role in wanted]
+        if None in held:
+            return None
+        return frozenset().union(*(regions for regions in held if regions is not None))

@@ -1,0 +1,69 @@
+"""The company's policy: every threshold, term and list that DOMAIN rules name. Data, no rules."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+DEFAULTS = Path(__file__).with_name("policy.toml")
+
+Hours = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class Sync(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long devices and server keep, wait and hold."""
+
+    waiting_days: int
+    revoked_upload_days: int
+    hold_months: int
+
+
+class Visits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """V3, V4: check-in limits and review terms."""
+
+    radius_m: int
+    position_age_minutes: int
+    review_hours: Hours
+    checklist_version: int
+
+
+class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """X2 to X4: tags that the form asks for, signatures, intake term."""
+
+    required_tags: tuple[str, ...]
+    required_signatures: tuple[str, ...]
+    signature_stand_ins: dict[str, tuple[str, ...]]
+    intake_hours: Hours
+    unsigned_hours: Hours
+
+
+class Receipts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """R1: review term and the currency a form starts with."""
+
+    review_hours: Hours
+    currency: str
+
+
+class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """B2: reasons offered with a decision, by verdict."""
+
+    default_hours: Hours
+    reasons: dict[str, tuple[str, ...]]
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of it."""
+
+    version: int
+    sync: Sync
+    visits: Visits
+    cases: Cases
+    receipts: Receipts
+    review: Review
+
+
+def load(path: Path | None = None) -> Policy:
+    """The policy in ``path``, or the defaults. Raises ``msgspec.ValidationError`` by key."""
+    content = (path or DEFAULTS).read_text("utf-8")
+    return msgspec.convert(tomllib.loads(content), Policy)

@@ -1,0 +1,108 @@
+"""Settings of one installation, from a TOML file and the environment; unknown keys are refused.
+
+Company rules are not here: they are the policy's (``policy.py``).
+"""
+
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+PREFIX = "FIELDSTAMP_"
+NOT_SETTINGS = frozenset({"CONFIG", "TEST_PHOTOS"})
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an administrator may set; each field is ``FIELDSTAMP_<NAME>`` in the environment."""
+
+    data: Path = Path("var")
+    """Folder of the store, the photos, the work queue and the keys."""
+    database: str = ""
+    """SQLAlchemy URL; empty: SQLite in ``data``."""
+    origins: tuple[str, ...] = ("http://127.0.0.1:8080",)
+    """Addresses at which devices enrol; the first is the one shown to people."""
+    listen: str = "127.0.0.1:8080"
+    workers: int = 2
+    threads: int = 200
+    upload_slots: int = 160
+    """Uploads that one process takes at once; the rest is told to come later."""
+    language: str = "zh-CN"
+    policy: Path | None = None
+    """Policy file of the company; empty: the defaults."""
+    secure_cookies: bool = True
+    access_minutes: int = 10
+    session_idle_days: int = 45
+    session_days: int = 90
+    min_app_soft: str = "0.0.0"
+    min_app_hard: str = "0.0.0"
+    poll_seconds: int = 60
+    """How often a device asks when it has nothing to send (``backoff``)."""
+    push_bytes: int = 4 * 1024 * 1024
+    push_wire_bytes: int = 1024 * 1024
+    mutation_bytes: int = 256 * 1024
+    upload_bytes: int = 200 * 1024 * 1024
+    log_level: str = "INFO"
+
+    def database_url(self) -> str:
+        """The URL of the store."""
+        return self.database or f"sqlite:///{self.data.resolve() / 'fieldstamp.sqlite'}"
+
+
+def load(environment: Mapping[str, str] | None = None, **given: object) -> Settings:
+    """Settings from the file that ``FIELDSTAMP_CONFIG`` names, the environment, then ``given``.
+
+    Raises ``msgspec.ValidationError`` naming the key that is unknown or of the wrong type.
+    """
+    source = os.environ if environment is None else environment
+    values: dict[str, object] = {}
+    if config := source.get(f"{PREFIX}CONFIG"):
+        values |= tomllib.loads(Path(config).read_text("utf-8"))
+    for name, text in source.items():
+        key = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and key not in NOT_SETTINGS:
+            values[key.lower()] = text.split(",") if key == "ORIGINS" else text
+    values |= given
+    return msgspec.convert(values, Settings, strict=False)
+
+
+def _write_once(path: Path, content: bytes) -> bytes:
+    """The content of ``path``; creates it, readable by its owner only, where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    if not path.exists():
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # of two processes that start at once, one key wins
+            os.link(fresh, path)
+        fresh.unlink()
+    return path.read_bytes()
+
+
+def secret_key(settings: Settings) -> str:
+    """The secret behind sessions, tokens and cursors; made on first use."""
+    return _write_once(settings.data / "secret.key", secrets.token_hex(64).encode()).decode()
+
+
+def server_key(settings: Settings) -> Ed25519PrivateKey:
+    """The key that signs acknowledgements; made on first use."""
+    fresh = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    key = load_pem_private_key(_write_once(settings.data / "server.key", fresh), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError("server.key is not an Ed25519 key")
+    return key

@@ -1,0 +1,144 @@
+"""What the engine must know of a kind, as data; and the registry of all kinds. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from server.casework.items import Effect
+from server.people.principal import Principal, Role
+
+Data = dict[str, Any]
+"""The fields of a record by name, as they stand on the wire."""
+
+FieldErrors = Mapping[str, str]
+"""Field → key of ``errors.FIELD_WORDS`` (parameters after colons); empty: nothing wrong."""
+
+MergeRule = Literal["review", "union", "authority", "frozen"]
+Writer = Literal["device", "office"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSpec:
+    """One field: who may write it and how two edits of it meet (PROTOCOL *Merge*)."""
+
+    name: str
+    title: Mapping[str, str]
+    writers: frozenset[Writer] = frozenset({"device"})
+    """Empty: only the server writes it."""
+    rule: MergeRule = "review"
+    owner: Writer | None = None
+    """Whose side wins under ``authority``."""
+    refers: frozenset[str] = frozenset()
+    """Kinds that an id in this field may name; empty: the field is no reference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a record belongs: its scopes, and the region whose roles act on it."""
+
+    scopes: frozenset[str]
+    region: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a kind is told when one of its records is written."""
+
+    kind: str
+    record: str
+    before: Data | None
+    """None for a create."""
+    after: Data
+    withdrawn: bool
+    by: Principal
+
+
+def nothing_wrong(_change: Change, _parent: Data | None) -> FieldErrors:
+    """The rule of a kind without rules beyond its shape."""
+    return {}
+
+
+def nothing_set(_change: Change, _parent: Data | None) -> Data:
+    """The derivation of a kind without fields that the server sets."""
+    return {}
+
+
+def nothing_folded(_parent: Data, _children: tuple["Change", ...]) -> Data:
+    """The fold of a kind that its children do not change."""
+    return {}
+
+
+def no_effects(_change: Change) -> tuple[Effect, ...]:
+    """The effects of a kind that asks nobody to act."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordKind:
+    """A declared type of record. Every callable is pure and decides from its arguments alone."""
+
+    name: str
+    title: Mapping[str, str]
+    """Keys ``zh-CN`` and ``en``."""
+    fields: Mapping[str, FieldSpec]
+    json_schema: Mapping[str, Any]
+    """JSON Schema (2020-12) of ``data``, for forms and offline checks."""
+    check_create: Callable[[Mapping[str, Any]], FieldErrors]
+    """The shape of a whole new record (fields that a device or the office may set)."""
+    check_patch: Callable[[Mapping[str, Any]], FieldErrors]
+    """The shape of some fields, and of nothing else."""
+    required: frozenset[str]
+    """Fields that may not be unset."""
+    place: Callable[[Data, Principal], Placement] | None = None
+    """None: the record shares the scopes and the region of its parent."""
+    parent: str | None = None
+    """The field that names the parent record, if the kind has one."""
+    create_roles: frozenset[Role] = frozenset({Role.REP, Role.REGION_MANAGER, Role.SALES_MANAGER})
+    """Who may create it from a device; empty: made by the server only."""
+    office_roles: frozenset[Role] = frozenset()
+    """Who may open it in the back office, where the role's region covers the record's."""
+    decide_roles: frozenset[Role] = frozenset()
+    """Who may decide it; empty: it is not decided."""
+    check: Callable[[Change, Data | None], FieldErrors] = nothing_wrong
+    """Rules that look at the whole record and its parent: refuse with field errors."""
+    derive: Callable[[Change, Data | None], Data] = nothing_set
+    """Server-owned fields that follow from the change (numbers, states, ``flags``)."""
+    fold: Callable[[Data, tuple[Change, ...]], Data] = nothing_folded
+    """Server-owned fields of this record that follow from children written beneath it."""
+    effects: Callable[[Change], tuple[Effect, ...]] = no_effects
+    """Who must act now."""
+    summary: tuple[str, ...] = ()
+    """Fields that a list shows, in order."""
+    label: str | None = None
+    """The field that names the record to a person where another record refers to it."""
+    lane: Literal["urgent", "normal"] = "normal"
+
+    def writable_by(self, writer: Writer) -> frozenset[str]:
+        """Names of the fields that ``writer`` may set."""
+        return frozenset(name for name, spec in self.fields.items() if writer in spec.writers)
+
+    @property
+    def references(self) -> Mapping[str, frozenset[str]]:
+        """Field → kinds that it may name."""
+        return {name: spec.refers for name, spec in self.fields.items() if spec.refers}
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All kinds of an installation by name."""
+
+    kinds: Mapping[str, RecordKind] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kinds: Iterable[RecordKind]) -> "Registry":
+        """A registry of ``kinds``. Raises ``ValueError`` where two share a name."""
+        by_name: dict[str, RecordKind] = {}
+        for kind in kinds:
+            if kind.name in by_name:
+                raise ValueError(f"two kinds are called {kind.name}")
+            by_name[kind.name] = kind
+        return cls(by_name)
+
+    def get(self, name: str) -> RecordKind | None:
+        """The kind called ``name``, or None where this server does not know it."""
+        return self.kinds.get(name)
