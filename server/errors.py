@@ -164,7 +164,7 @@ FIELD_WORDS: Mapping[str, Words] = {
 }
 
 
-class Problem(Exception):  # noqa: N818 -- the field's word (RFC 9457)
+class Problem(Exception):
     """A request as a whole failed. ``code`` is a key of :data:`CODES`.
 
     ``fields`` maps a field to a key of :data:`FIELD_WORDS`, with parameters after colons

@@ -1,0 +1,1 @@
+"""What is proven: seals, acknowledgements. Knows no sync, media or domain."""

@@ -1,0 +1,40 @@
+"""The server's signed statement about a mutation, computed from its stored row alone. Pure."""
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from server.proof.encoding import canonical, to_base64url
+
+DOMAIN = b"fieldstamp-ack-1\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """The members of the stored row that an acknowledgement states."""
+
+    id: str
+    digest: str | None
+    epoch: str
+    outcome: str
+    version: int | None
+    received_at: str
+
+
+def sign(key: Ed25519PrivateKey, domain: bytes, statement: dict[str, object]) -> str:
+    """Signature (base64url) over ``domain`` ‖ SHA-256 of the canonical statement."""
+    return to_base64url(key.sign(domain + hashlib.sha256(canonical(statement)).digest()))
+
+
+def acknowledge(key: Ed25519PrivateKey, row: Acknowledged) -> dict[str, object]:
+    """The acknowledgement of ``row``; Ed25519 is deterministic, so each replay is equal (P2)."""
+    statement: dict[str, object] = {
+        "id": row.id,
+        "digest": row.digest,
+        "epoch": row.epoch,
+        "outcome": row.outcome,
+        "version": row.version,
+        "received_at": row.received_at,
+    }
+    return {**statement, "sig": sign(key, DOMAIN, statement)}

@@ -1,0 +1,212 @@
+"""Mutations and outcomes as values, and how they are read from the wire. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from server.ids import is_uuid7
+from server.proof.encoding import canonical, sha256_hex
+from server.proof.seal import digest_of
+
+PROTOCOL = 1
+MAX_BATCH = 500
+"""Mutations in one push (PROTOCOL *push*)."""
+MAX_GROUP = 100
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+HASH = re.compile(r"[0-9a-f]{64}")
+SIGNATURE = re.compile(r"[A-Za-z0-9_-]{80,100}")
+ACTIONS = frozenset({"create", "patch", "withdraw"})
+
+OutcomeName = Literal["applied", "merged", "conflict", "rejected", "waiting"]
+FINAL = frozenset({"applied", "merged", "conflict", "rejected"})
+
+
+class Unreadable(ValueError):
+    """A mutation without a usable id: nothing can be answered or kept under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The proof made at capture; hex digest of the predecessor and base64url signature."""
+
+    prev: str
+    sig: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Mutations that are decided together."""
+
+    id: str
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """One intended change. ``body`` is the canonical JSON that its seal covers."""
+
+    id: str
+    user: str
+    device: str | None
+    n: int | None
+    epoch: str | None
+    action: str
+    kind: str
+    record: str
+    base: int
+    set: Mapping[str, Any] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+    after: str | None = None
+    group: Group | None = None
+    strict: bool = False
+    restores: Mapping[str, Any] | None = None
+    resolves: tuple[str, ...] = ()
+    body: str = ""
+    content: str = ""
+    seal: Seal | None = None
+    malformed: Mapping[str, str] = field(default_factory=dict)
+    """Members that are not of the wire's form: the mutation is rejected and kept."""
+
+    @property
+    def digest(self) -> str | None:
+        """The digest that the seal signs, computed here; None without a seal."""
+        return digest_of(self.seal.prev, self.content) if self.seal else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a mutation. ``code`` and ``fields_wrong`` say why it was rejected."""
+
+    name: OutcomeName
+    version: int | None = None
+    fields: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    code: str | None = None
+    fields_wrong: Mapping[str, str] = field(default_factory=dict)
+    cause: str | None = None
+    waits_for: tuple[str, ...] = ()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it can never become another."""
+        return self.name in FINAL
+
+
+def rejected(code: str, *, cause: str | None = None, **fields_wrong: str) -> Outcome:
+    """A refusal; what was sent is parked."""
+    return Outcome(name="rejected", code=code, cause=cause, fields_wrong=fields_wrong)
+
+
+def waiting(*awaited: str) -> Outcome:
+    """Kept until what it waits for arrives."""
+    return Outcome(name="waiting", waits_for=awaited)
+
+
+def read_mutation(raw: object, *, user: str, device: str | None) -> Mutation:
+    """Reads one mutation; what is wrong with it stands in ``malformed``.
+
+    ``user`` and ``device`` are the sender's and fill in where the mutation names none. Raises
+    :class:`Unreadable` where there is no id to answer to.
+    """
+    if not isinstance(raw, dict) or not is_uuid7(raw.get("id")):
+        raise Unreadable
+    body = canonical({name: value for name, value in raw.items() if name != "seal"})
+    wrong = _wrong_members(raw)
+    read = {name: value for name, value in raw.items() if name not in wrong}
+    return Mutation(
+        id=raw["id"],
+        user=read.get("user", user),
+        device=read.get("device", device),
+        n=read.get("n"),
+        epoch=read.get("epoch"),
+        action=read.get("action", ""),
+        kind=read.get("kind", ""),
+        record=read.get("record", ""),
+        base=read.get("base", 0),
+        set=read.get("set", {}),
+        unset=tuple(read.get("unset", ())),
+        after=read.get("after"),
+        group=Group(**read["group"]) if read.get("group") else None,
+        strict=read.get("strict", False),
+        restores=read.get("restores"),
+        resolves=tuple(read.get("resolves", ())),
+        body=body.decode(),
+        content=sha256_hex(body),
+        seal=Seal(**read["seal"]) if read.get("seal") else None,
+        malformed=wrong,
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and NAME.fullmatch(value) is not None
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(_is_name(name) for name in value)
+
+
+def _is_set(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_name(name) for name in value)
+
+
+def _is_ids(value: object) -> bool:
+    return isinstance(value, list) and all(is_uuid7(entry) for entry in value)
+
+
+def _is_group(value: object) -> bool:
+    if not isinstance(value, dict) or set(value) != {"id", "of"} or not is_uuid7(value["id"]):
+        return False
+    return _is_count(value["of"]) and 2 <= value["of"] <= MAX_GROUP
+
+
+def _is_seal(value: object) -> bool:
+    if not isinstance(value, dict) or set(value) != {"prev", "sig"}:
+        return False
+    prev, sig = value["prev"], value["sig"]
+    if not isinstance(prev, str) or not isinstance(sig, str):
+        return False
+    return HASH.fullmatch(prev) is not None and SIGNATURE.fullmatch(sig) is not None
+
+
+def _is_epoch(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 40
+
+
+def _is_restores(value: object) -> bool:
+    return isinstance(value, dict) and len(value) == 1
+
+
+MEMBERS: Mapping[str, Any] = {
+    "user": is_uuid7,
+    "device": is_uuid7,
+    "n": lambda value: _is_count(value) and value >= 1,
+    "epoch": _is_epoch,
+    "action": _is_name,
+    "kind": _is_name,
+    "record": is_uuid7,
+    "base": _is_count,
+    "set": _is_set,
+    "unset": _is_names,
+    "after": is_uuid7,
+    "group": _is_group,
+    "strict": lambda value: isinstance(value, bool),
+    "restores": _is_restores,
+    "resolves": _is_ids,
+    "seal": _is_seal,
+}
+NEEDED = ("action", "kind", "record")
+
+
+def _wrong_members(raw: Mapping[str, Any]) -> dict[str, str]:
+    wrong = {
+        name: "format" for name, right in MEMBERS.items() if name in raw and not right(raw[name])
+    }
+    wrong |= {name: "required" for name in NEEDED if name not in raw}
+    both = set(raw.get("set") or ()) & set(raw.get("unset") or ()) if not wrong else set()
+    return wrong | dict.fromkeys(both, "both")
