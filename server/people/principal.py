@@ -54,6 +54,8 @@ class Principal:
     zone: str = "Asia/Shanghai"
     upload_only: bool = False
     """A revoked device may push, upload and ask `have`, and is answered with no data."""
+    erase: str | None = None
+    """What a revoked device must remove: ``scopes`` or ``all``."""
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -73,6 +75,10 @@ class Principal:
         """Whether one of ``roles`` is held where ``region`` lies."""
         wanted = frozenset(roles)
         return any(grant.role in wanted and grant.covers(region) for grant in self.grants)
+
+    def has_any(self, roles: Iterable[Role]) -> bool:
+        """Whether one of ``roles`` is held anywhere."""
+        return not self.roles.isdisjoint(roles)
 
     def reach(self, roles: Iterable[Role]) -> frozenset[str] | None:
         """The regions in which one of ``roles`` is held; None: everywhere; empty: nowhere."""

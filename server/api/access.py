@@ -1,0 +1,136 @@
+"""From a bearer token to a principal. Tokens name a session; rights come from the tables."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import Flask, g, request
+from flask_jwt_extended import create_access_token, decode_token
+from jwt.exceptions import InvalidTokenError
+
+from server.errors import Problem
+from server.extensions import db, jwt
+from server.people import sessions
+from server.people.principal import Principal, Role
+from server.services import services
+
+ISSUER = "fieldstamp"
+AUDIENCE = "fieldstamp-device"
+LONGEST_TOKEN = 4096
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def signing_keys(secret: str) -> dict[str, str]:
+    """Key id → key of every live secret: the first line signs, the others still verify."""
+    return {
+        hashlib.sha256(f"kid\n{line}".encode()).hexdigest()[:16]: line
+        for line in secret.splitlines()
+    }
+
+
+def configure(app: Flask) -> None:
+    """Settles what the JWT library may accept."""
+    app.config.update(
+        JWT_SECRET_KEY=app.extensions["fieldstamp"].secret,
+        JWT_ALGORITHM="HS256",
+        JWT_DECODE_ALGORITHMS=["HS256"],
+        JWT_ENCODE_ISSUER=ISSUER,
+        JWT_DECODE_ISSUER=ISSUER,
+        JWT_ENCODE_AUDIENCE=AUDIENCE,
+        JWT_DECODE_AUDIENCE=AUDIENCE,
+        JWT_ENCODE_NBF=False,
+        # Expiry is judged below by the clock port, so the library's own clock must not interfere.
+        JWT_DECODE_LEEWAY=timedelta(days=36500),
+    )
+
+
+@jwt.encode_key_loader
+def _signing_key(_identity: object) -> str:
+    return next(iter(signing_keys(services().secret).values()))
+
+
+@jwt.decode_key_loader
+def _verifying_key(header: dict[str, Any], _payload: dict[str, Any]) -> str:
+    key = signing_keys(services().secret).get(str(header.get("kid")))
+    if key is None:
+        raise InvalidTokenError("unknown key")
+    return key
+
+
+def issue_token(session: str) -> str:
+    """A short-lived access token (JWT, HS256) that names ``session`` and nothing else."""
+    now = services().clock.now()
+    term = timedelta(minutes=services().settings.access_minutes)
+    token: str = create_access_token(
+        identity=session,
+        expires_delta=False,
+        additional_headers={"kid": next(iter(signing_keys(services().secret)))},
+        additional_claims={"iat": int(now.timestamp()), "exp": int((now + term).timestamp())},
+    )
+    return token
+
+
+def _claims(token: str) -> dict[str, Any]:
+    if len(token) > LONGEST_TOKEN:
+        raise Problem("unauthenticated")
+    claims = cast("dict[str, Any]", decode_token(token, allow_expired=True))
+    expires = claims.get("exp")
+    if claims.get("type") != "access" or type(expires) is not int:
+        raise Problem("unauthenticated")
+    if services().clock.now().timestamp() >= expires:
+        raise Problem("unauthenticated")
+    return claims
+
+
+def _bearer() -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Problem("unauthenticated")
+    return token
+
+
+def current_principal(*, upload_only: bool = False) -> Principal:
+    """Who sends this request, read from the live tables.
+
+    ``upload_only``: the route also serves a revoked device that hands in its work. *Raises*
+    ``unauthenticated``; ``device_revoked`` with ``erase`` for a revoked device elsewhere.
+    """
+    if "principal" not in g:
+        session = str(_claims(_bearer())["sub"])
+        terms = sessions.terms(services().settings, services().policy)
+        now = services().clock.now()
+        g.principal = sessions.recognise(db.session(), session, now=now, terms=terms)
+    principal = cast("Principal", g.principal)
+    if principal.upload_only and not upload_only:
+        raise Problem("device_revoked", extra={"erase": principal.erase})
+    return principal
+
+
+def needs(*roles: Role, upload_only: bool = False) -> Callable[[View], View]:
+    """Declares what a route asks for: a signed-in person, of one of ``roles`` if any are named.
+
+    The view gets the principal as its first argument. Every route is declared by this or by
+    :func:`public`; a test reads the declarations against the access matrix.
+    """
+
+    def declare(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            principal = current_principal(upload_only=upload_only)
+            if roles and not principal.roles & frozenset(roles):
+                raise Problem("forbidden")
+            return view(principal, *args, **kwargs)
+
+        guarded.access = "needs"  # type: ignore[attr-defined]
+        return cast("View", guarded)
+
+    return declare
+
+
+def public(view: View) -> View:
+    """Declares a route that anybody may call."""
+    view.access = "public"  # type: ignore[attr-defined]
+    return view

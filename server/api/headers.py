@@ -1,0 +1,54 @@
+"""Headers of every answer: request id, Date, caching, and what a page may load."""
+
+import secrets
+from email.utils import format_datetime
+
+from flask import Flask, Response, g, request
+
+from server.services import services
+
+PAGE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def page_nonce() -> str:
+    """The nonce that inline scripts and styles of this page must carry."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(16)
+    return str(g.nonce)
+
+
+def content_policy(nonce: str) -> str:
+    """What a page may load: its own origin, and inline only what carries ``nonce``."""
+    return (
+        f"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
+        "img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    )
+
+
+def _name_request() -> None:
+    g.request_id = services().ids.new()
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if "gunicorn.socket" not in request.environ:  # gunicorn writes a Date of its own
+        response.headers["Date"] = format_datetime(services().clock.now(), usegmt=True)
+    if response.mimetype == "text/html":
+        for name, value in PAGE_HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", content_policy(page_nonce()))
+    return response
+
+
+def install(app: Flask) -> None:
+    """Puts the headers on every answer of ``app``; templates get ``nonce()``."""
+    app.before_request(_name_request)
+    app.after_request(_finish)
+    app.jinja_env.globals["nonce"] = page_nonce

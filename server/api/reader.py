@@ -1,0 +1,124 @@
+"""The strict reader of request bodies: bounded, one encoding, JSON without ambiguity.
+
+What it lets through serialises to the same canonical bytes in every language (PROTOCOL *Common
+rules*). It knows no route and no schema.
+"""
+
+import json
+import re
+import zlib
+
+import orjson
+from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from server.errors import Problem
+from server.settings import Settings
+
+DEEPEST = 32
+LARGEST = 2**53 - 1
+NUMBER = re.compile(r"0|-?[1-9][0-9]*")
+MEMBER_NAME = re.compile(r"[a-z][a-z0-9_]*")
+LONGEST_NUMBER = 17
+ESCAPED_NUL = b"\\u0000"
+
+
+def read_json(body: bytes) -> object:
+    """The value of ``body``.
+
+    *Raises* ``bad_json`` for anything but one UTF-8 JSON text without BOM, duplicate names, NUL,
+    lone surrogates, numbers other than whole ones within ±(2^53−1), or depth over 32.
+    """
+    try:
+        value: object = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _bad("not JSON") from error
+    _check(value, depth=1, may_hold_nul=ESCAPED_NUL in body)
+    # Bytes that come back unchanged cannot have held a duplicate name or another number token.
+    if orjson.dumps(value) != body:
+        _check_tokens(body)
+    return value
+
+
+def misnamed(value: object) -> str | None:
+    """The first member name in ``value`` that breaks ``[a-z][a-z0-9_]*``, or None."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not MEMBER_NAME.fullmatch(name):
+                return str(name)
+            if found := misnamed(inner):
+                return found
+    elif isinstance(value, list):
+        return next((found for inner in value if (found := misnamed(inner))), None)
+    return None
+
+
+def read_body(request: Request, settings: Settings) -> bytes:
+    """The bytes of ``request``, inflated. *Raises* ``too_large``, ``unsupported_media``, ``bad_json``."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip"}:
+        raise Problem("unsupported_media", detail="Content-Encoding must be gzip or absent.")
+    request.max_content_length = settings.push_wire_bytes
+    try:
+        sent = request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        raise _too_large("push_wire_bytes", settings.push_wire_bytes) from error
+    return _inflate(sent, settings.push_bytes) if encoding == "gzip" else sent
+
+
+def _inflate(sent: bytes, limit: int) -> bytes:
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = stream.decompress(sent, limit + 1)
+    except zlib.error as error:
+        raise _bad("not gzip") from error
+    if len(body) > limit:
+        raise _too_large("push_bytes", limit)
+    if not stream.eof or stream.unused_data:
+        raise _bad("not one whole gzip member")
+    return body
+
+
+def _check(value: object, *, depth: int, may_hold_nul: bool) -> None:
+    if isinstance(value, str):
+        if may_hold_nul and "\0" in value:
+            raise _bad("NUL in a string")
+    elif isinstance(value, int):
+        if not -LARGEST <= value <= LARGEST:
+            raise _bad("a number beyond 2^53")
+    elif isinstance(value, float):
+        raise _bad("a number that is not whole")
+    elif isinstance(value, (dict, list)):
+        if depth > DEEPEST:
+            raise _bad("too deep")
+        inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        for item in inner:
+            _check(item, depth=depth + 1, may_hold_nul=may_hold_nul)
+
+
+def _check_tokens(body: bytes) -> None:
+    json.loads(
+        body,
+        object_pairs_hook=_refuse_duplicates,
+        parse_int=_refuse_odd_numbers,
+        parse_float=_refuse_odd_numbers,
+        parse_constant=_refuse_odd_numbers,
+    )
+
+
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise _bad("a name stands twice")
+
+
+def _refuse_odd_numbers(token: str) -> None:
+    if len(token) > LONGEST_NUMBER or not NUMBER.fullmatch(token):
+        raise _bad("a number that is not whole")
+
+
+def _bad(detail: str) -> Problem:
+    return Problem("bad_json", detail=detail)
+
+
+def _too_large(limit: str, size: int) -> Problem:
+    return Problem("too_large", extra={"limit": limit, "bytes": size})
