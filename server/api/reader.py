@@ -16,7 +16,6 @@ from server.errors import Problem
 from server.settings import Settings
 
 DEEPEST = 32
-LARGEST = 2**53 - 1
 NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 MEMBER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 LONGEST_NUMBER = 17
@@ -33,9 +32,13 @@ def read_json(body: bytes) -> object:
         value: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _bad("not JSON") from error
-    _check(value, depth=1, may_hold_nul=ESCAPED_NUL in body)
+    _check([value], depth=0, may_hold_nul=ESCAPED_NUL in body)
+    try:
+        written = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+    except orjson.JSONEncodeError as error:
+        raise _bad("a number beyond 2^53") from error
     # Bytes that come back unchanged cannot have held a duplicate name or another number token.
-    if orjson.dumps(value) != body:
+    if written != body:
         _check_tokens(body)
     return value
 
@@ -54,7 +57,10 @@ def misnamed(value: object) -> str | None:
 
 
 def read_body(request: Request, settings: Settings) -> bytes:
-    """The bytes of ``request``, inflated. *Raises* ``too_large``, ``unsupported_media``, ``bad_json``."""
+    """The bytes of ``request``, inflated.
+
+    *Raises* ``too_large`` naming the limit, ``unsupported_media``, ``bad_json``.
+    """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise Problem("unsupported_media", detail="Content-Encoding must be gzip or absent.")
@@ -79,21 +85,19 @@ def _inflate(sent: bytes, limit: int) -> bytes:
     return body
 
 
-def _check(value: object, *, depth: int, may_hold_nul: bool) -> None:
-    if isinstance(value, str):
-        if may_hold_nul and "\0" in value:
-            raise _bad("NUL in a string")
-    elif isinstance(value, int):
-        if not -LARGEST <= value <= LARGEST:
-            raise _bad("a number beyond 2^53")
-    elif isinstance(value, float):
+def _check(container: dict[str, object] | list[object], *, depth: int, may_hold_nul: bool) -> None:
+    if depth > DEEPEST:
+        raise _bad("too deep")
+    inner = [*container, *container.values()] if isinstance(container, dict) else container
+    kinds = set(map(type, inner))
+    if float in kinds:
         raise _bad("a number that is not whole")
-    elif isinstance(value, (dict, list)):
-        if depth > DEEPEST:
-            raise _bad("too deep")
-        inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+    if may_hold_nul and any("\0" in item for item in inner if isinstance(item, str)):
+        raise _bad("NUL in a string")
+    if dict in kinds or list in kinds:
         for item in inner:
-            _check(item, depth=depth + 1, may_hold_nul=may_hold_nul)
+            if isinstance(item, (dict, list)):
+                _check(item, depth=depth + 1, may_hold_nul=may_hold_nul)
 
 
 def _check_tokens(body: bytes) -> None:
