@@ -9,7 +9,7 @@ Key = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Item(Base):
-    """B1: what waits, for which role where, since when and until when. At most one open a record."""
+    """B1: what waits, for which role, since when and until when; at most one open per record."""
 
     __tablename__ = "item"
     __table_args__ = (

@@ -41,6 +41,14 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who made a record: what the place of a record may follow from, beside its data."""
+
+    user: str
+    home_region: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What a kind is told when one of its records is written."""
 
@@ -89,7 +97,7 @@ class RecordKind:
     """The shape of some fields, and of nothing else."""
     required: frozenset[str]
     """Fields that may not be unset."""
-    place: Callable[[Data, Principal], Placement] | None = None
+    place: Callable[[Data, Author], Placement] | None = None
     """None: the record shares the scopes and the region of its parent."""
     parent: str | None = None
     """The field that names the parent record, if the kind has one."""
@@ -113,9 +121,10 @@ class RecordKind:
     """The field that names the record to a person where another record refers to it."""
     lane: Literal["urgent", "normal"] = "normal"
 
-    def writable_by(self, writer: Writer) -> frozenset[str]:
-        """Names of the fields that ``writer`` may set."""
-        return frozenset(name for name, spec in self.fields.items() if writer in spec.writers)
+    def __post_init__(self) -> None:
+        """A record stays under its parent: the field that names it is frozen."""
+        if self.parent is not None and self.fields[self.parent].rule != "frozen":
+            raise ValueError(f"{self.name}.{self.parent} must be frozen")
 
     @property
     def references(self) -> Mapping[str, frozenset[str]]:

@@ -85,7 +85,6 @@ class Outcome:
     flags: tuple[str, ...] = ()
     code: str | None = None
     fields_wrong: Mapping[str, str] = field(default_factory=dict)
-    cause: str | None = None
     waits_for: tuple[str, ...] = ()
 
     @property
@@ -94,9 +93,9 @@ class Outcome:
         return self.name in FINAL
 
 
-def rejected(code: str, *, cause: str | None = None, **fields_wrong: str) -> Outcome:
+def rejected(code: str, fields: Mapping[str, str] | None = None) -> Outcome:
     """A refusal; what was sent is parked."""
-    return Outcome(name="rejected", code=code, cause=cause, fields_wrong=fields_wrong)
+    return Outcome(name="rejected", code=code, fields_wrong=fields or {})
 
 
 def waiting(*awaited: str) -> Outcome:

@@ -1,0 +1,107 @@
+"""A batch as it is decided: heads of records, outcomes so far, and what a decision writes. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from server.casework.items import Effect
+from server.people.principal import Principal
+from server.sync.kinds import Data, Placement, RecordKind, Registry
+from server.sync.merge import ABSENT, FieldVersion, is_equal
+from server.sync.wire import Mutation, Outcome
+
+Sender = Literal["device", "office", "server"]
+"""Who writes: a device, a person in the back office, or the server itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A record as the batch sees it; ``stored`` is what the database holds, None for a new one."""
+
+    id: str
+    kind: str
+    version: int
+    state: int
+    fields: Data
+    versions: Mapping[str, FieldVersion]
+    placement: Placement
+    creator: str
+    parent: str | None
+    key: int | None = None
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A new version of a record, and what changed in it: field → (old, new)."""
+
+    head: Head
+    changed: Mapping[str, tuple[Any, Any]]
+    effects: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The outcome of a mutation, and what it writes, in order."""
+
+    outcome: Outcome
+    writes: tuple[Written, ...] = ()
+    derived: bool = False
+    """Whether the record now differs from what the device can compute by itself."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What was loaded, brought up to date as the batch is decided."""
+
+    registry: Registry
+    sender: Principal
+    writer: Sender
+    new_id: Callable[[], str]
+    heads: dict[str, Head] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """Outcomes of mutations by id, of this batch and of those that ``after`` names."""
+
+    def apply(self, mutation: Mutation, decision: Decision) -> None:
+        """Makes the effects of a decision visible to the mutations behind it."""
+        self.outcomes[mutation.id] = decision.outcome
+        for written in decision.writes:
+            self.heads[written.head.id] = written.head
+
+    def visible(self, record: str) -> Head | None:
+        """P5: the record if the sender may see it; otherwise as if there were none."""
+        head = self.heads.get(record)
+        if head is None or self.writer == "server" or head.placement.scopes & self.sender.scopes:
+            return head
+        if self.writer == "office" and self._may_open(head):
+            return head
+        return None
+
+    def is_settled(self, mutation: str) -> bool:
+        """Whether a mutation that ``after`` names was received and has a final outcome."""
+        outcome = self.outcomes.get(mutation)
+        return outcome is not None and outcome.is_final
+
+    def _may_open(self, head: Head) -> bool:
+        kind = self.registry.get(head.kind)
+        return kind is not None and self.sender.has(kind.office_roles, head.placement.region)
+
+    def may_write(self, kind: RecordKind, name: str) -> bool:
+        """Whether the writer owns the field; the server may write every one."""
+        return self.writer == "server" or self.writer in kind.fields[name].writers
+
+
+def with_values(fields: Data, values: Mapping[str, Any]) -> Data:
+    """``fields`` with ``values`` laid over them; ABSENT takes a field away."""
+    merged = {**fields, **values}
+    return {name: value for name, value in merged.items() if value is not ABSENT}
+
+
+def changes(before: Data, after: Data) -> dict[str, tuple[Any, Any]]:
+    """Field → (old, new) of what differs, with ABSENT for what is not set."""
+    changed: dict[str, tuple[Any, Any]] = {}
+    for name in {**before, **after}:
+        old, new = before.get(name, ABSENT), after.get(name, ABSENT)
+        if not is_equal(old, new):
+            changed[name] = (old, new)
+    return changed

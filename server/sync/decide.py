@@ -1,0 +1,324 @@
+"""What becomes of one mutation: ``decide(batch, mutation)``, pure on what was loaded.
+
+The caller applies each decision to the batch before it asks for the next one, and writes all of
+them in one transaction. Refusals and conflicts are values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from server.sync.batch import Batch, Decision, Head, Written, changes, with_values
+from server.sync.kept import created, keep_lost, park
+from server.sync.kinds import Author, Change, Data, Placement, RecordKind
+from server.sync.merge import ABSENT, NEVER, Edit, Merged, is_equal, last_foreign, merge, stamp
+from server.sync.tables import LIVE, WITHDRAWN
+from server.sync.wire import ACTIONS, Mutation, Outcome, OutcomeName, rejected, waiting
+
+MAX_EXTRA = 8 * 1024
+"""Bytes of unknown fields that a record keeps (PROTOCOL *push*)."""
+
+
+def decide(batch: Batch, mutation: Mutation) -> Decision:
+    """The outcome of ``mutation`` on the batch as it stands, with all that it writes."""
+    decision = _decide(batch, mutation)
+    if decision.outcome.name == "rejected":
+        return park(batch, mutation, decision.outcome)
+    return decision
+
+
+def _decide(batch: Batch, mutation: Mutation) -> Decision:
+    if mutation.malformed:
+        return _refuse("validation", mutation.malformed)
+    if mutation.user != batch.sender.user:
+        return _refuse("forbidden")
+    kind = batch.registry.get(mutation.kind)
+    if kind is None or mutation.action not in ACTIONS:
+        unknown = mutation.kind if kind is None else mutation.action
+        return Decision(outcome=waiting(f"kind:{unknown}"))
+    if mutation.after is not None and not batch.is_settled(mutation.after):
+        return Decision(outcome=waiting(mutation.after))
+    return _decide_action(batch, kind, mutation)
+
+
+def _decide_action(batch: Batch, kind: RecordKind, mutation: Mutation) -> Decision:
+    there = batch.visible(mutation.record)
+    if mutation.action == "create":
+        return _create(batch, kind, mutation, there)
+    if there is None:
+        return Decision(outcome=waiting(mutation.record))
+    if there.kind != kind.name:
+        return _refuse("validation", {"kind": "format"})
+    if mutation.action == "withdraw":
+        return _withdraw(batch, kind, mutation, there)
+    return _patch(batch, kind, mutation, there)
+
+
+def _refuse(code: str, fields: Mapping[str, str] | None = None) -> Decision:
+    return Decision(outcome=rejected(code, fields))
+
+
+def _create(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head | None) -> Decision:
+    if there is not None:
+        return _patch(batch, kind, replace(mutation, base=0), there)
+    if mutation.record in batch.heads:
+        return _refuse("id_taken")
+    refusal = _refuse_create(batch, kind, mutation)
+    if refusal is not None:
+        return Decision(outcome=refusal)
+    parent_id = mutation.set.get(kind.parent) if kind.parent else None
+    parent = batch.visible(parent_id) if parent_id else None
+    fields = _split_extra(kind, mutation.set)
+    head = Head(
+        id=mutation.record,
+        kind=kind.name,
+        version=0,
+        state=LIVE,
+        fields={},
+        versions={},
+        placement=_place(batch, kind, fields, parent),
+        creator=mutation.user,
+        parent=parent.id if parent else None,
+    )
+    return _write(batch, kind, mutation, head=head, after=fields, merged=Merged())
+
+
+def _place(batch: Batch, kind: RecordKind, fields: Data, parent: Head | None) -> Placement:
+    if kind.place is not None:
+        author = Author(user=batch.sender.user, home_region=batch.sender.home_region)
+        return kind.place(fields, author)
+    if parent is None:
+        raise ValueError(f"{kind.name} has neither a place of its own nor a parent")
+    return parent.placement
+
+
+def _split_extra(kind: RecordKind, values: Mapping[str, Any]) -> Data:
+    """``values`` with what this server does not know moved under ``extra``, where no rule reads."""
+    fields = {name: value for name, value in values.items() if name in kind.fields}
+    unknown = {name: value for name, value in values.items() if name not in kind.fields}
+    return {**fields, "extra": unknown} if unknown else fields
+
+
+def _refuse_create(batch: Batch, kind: RecordKind, mutation: Mutation) -> Outcome | None:
+    if batch.writer == "device" and not batch.sender.has_any(kind.create_roles):
+        return rejected("forbidden")
+    wrong = dict.fromkeys(mutation.unset, "format")
+    return _refuse_values(batch, kind, mutation, {**kind.check_create(mutation.set), **wrong})
+
+
+def _refuse_patch(batch: Batch, kind: RecordKind, mutation: Mutation) -> Outcome | None:
+    missing = {name: "required" for name in mutation.unset if name in kind.required}
+    return _refuse_values(batch, kind, mutation, {**kind.check_patch(mutation.set), **missing})
+
+
+def _refuse_values(
+    batch: Batch, kind: RecordKind, mutation: Mutation, wrong: Mapping[str, str]
+) -> Outcome | None:
+    """Whose fields they are, then their shape, then what they refer to."""
+    theirs = {
+        name: _whose(kind, name)
+        for name in (*mutation.set, *mutation.unset)
+        if name in kind.fields and not batch.may_write(kind, name)
+    }
+    if theirs:
+        return rejected("field_owner", theirs)
+    unknown = [value for name, value in mutation.set.items() if name not in kind.fields]
+    if unknown and len(str(unknown).encode()) > MAX_EXTRA:
+        return rejected("validation", {"extra": f"too_long:{MAX_EXTRA}"})
+    if wrong:
+        return rejected("validation", wrong)
+    return _refuse_references(batch, kind, mutation)
+
+
+def _whose(kind: RecordKind, name: str) -> str:
+    return "office_only" if "office" in kind.fields[name].writers else "server_only"
+
+
+def _refuse_references(batch: Batch, kind: RecordKind, mutation: Mutation) -> Outcome | None:
+    """What a mutation refers to must be there and visible (P5), or it waits."""
+    wrong: dict[str, str] = {}
+    awaited: list[str] = []
+    for name, kinds in kind.references.items():
+        for record in ids_in(mutation.set.get(name)):
+            target = batch.visible(record)
+            if target is None:
+                awaited.append(record)
+            elif target.kind not in kinds:
+                wrong[name] = "reference"
+    if wrong:
+        return rejected("validation", wrong)
+    return waiting(*awaited) if awaited else None
+
+
+def ids_in(value: Any) -> list[str]:
+    """The ids in the value of a reference: one id, a list of ids, or none."""
+    if isinstance(value, list):
+        return [entry for entry in value if isinstance(entry, str)]
+    return [value] if isinstance(value, str) else []
+
+
+def _patch(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -> Decision:
+    refusal = _refuse_patch(batch, kind, mutation)
+    if refusal is not None:
+        return Decision(outcome=refusal)
+    edit = _edit(batch, kind, mutation, there)
+    merged = merge(kind, there.fields, there.versions, edit)
+    if there.state == WITHDRAWN or (mutation.strict and _is_foreign(there, edit)):
+        merged = Merged(lost=_differing(there, edit.values), foreign=merged.foreign)
+    after = with_values(there.fields, merged.taken)
+    return _write(batch, kind, mutation, head=there, after=after, merged=merged)
+
+
+def _edit(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -> Edit:
+    values: dict[str, Any] = {**mutation.set, **dict.fromkeys(mutation.unset, ABSENT)}
+    unknown = {name: values.pop(name) for name in list(values) if name not in kind.fields}
+    if unknown:
+        values["extra"] = with_values(there.fields.get("extra", {}), unknown) or ABSENT
+    return Edit(
+        values=values,
+        base=min(mutation.base, there.version),
+        device=_device(batch, mutation),
+        n=mutation.n,
+        side="device" if batch.writer == "device" else "office",
+    )
+
+
+def _device(batch: Batch, mutation: Mutation) -> str | None:
+    """The device of the own-edit rule; two reviewers never count as one, so they have none."""
+    return mutation.device if batch.writer == "device" else None
+
+
+def _is_foreign(there: Head, edit: Edit) -> bool:
+    """Whether any other writer changed the record since the base."""
+    return any(last_foreign(entry, edit.device) > edit.base for entry in there.versions.values())
+
+
+def _differing(there: Head, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in values.items()
+        if not is_equal(there.fields.get(name, ABSENT), value)
+    }
+
+
+def _withdraw(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -> Decision:
+    edit = _edit(batch, kind, replace(mutation, set={}, unset=()), there)
+    foreign = merge(kind, there.fields, there.versions, edit).foreign
+    if there.state == WITHDRAWN:
+        return Decision(outcome=_outcome(there, Merged(foreign=foreign), ()))
+    if foreign:
+        lost = Merged(lost={"withdrawn": True}, foreign=foreign)
+        return _keep_only(batch, mutation, there, lost)
+    head = replace(there, state=WITHDRAWN, version=there.version + 1)
+    change = _change(batch, kind, there, there.fields, withdrawn=True)
+    written = Written(head=head, changed={}, effects=kind.effects(change))
+    return Decision(outcome=_outcome(head, Merged(), ()), writes=(written,))
+
+
+def _change(
+    batch: Batch, kind: RecordKind, head: Head, after: Data, *, withdrawn: bool = False
+) -> Change:
+    return Change(
+        kind=kind.name,
+        record=head.id,
+        before=head.fields if head.version else None,
+        after=after,
+        withdrawn=withdrawn,
+        by=batch.sender,
+    )
+
+
+def _keep_only(batch: Batch, mutation: Mutation, there: Head, merged: Merged) -> Decision:
+    """A conflict that leaves its record as it is."""
+    conflict = keep_lost(batch, mutation, there, merged)
+    return Decision(outcome=_outcome(there, merged, (conflict.id,)), writes=(created(conflict),))
+
+
+def _write(
+    batch: Batch,
+    kind: RecordKind,
+    mutation: Mutation,
+    *,
+    head: Head,
+    after: Data,
+    merged: Merged,
+) -> Decision:
+    """Rules, derived fields, the new version, its conflict and its parent's fold."""
+    parent = batch.heads.get(head.parent) if head.parent else None
+    change = _change(batch, kind, head, after)
+    wrong = kind.check(change, parent.fields if parent else None)
+    if wrong:
+        return _refuse("validation", wrong)
+    derived = _derive(kind, change, parent)
+    change = replace(change, after=with_values(after, derived))
+    changed = changes(head.fields, change.after)
+    if not changed and head.version:  # it makes no version and names the one that stands
+        if merged.lost:
+            return _keep_only(batch, mutation, head, merged)
+        return Decision(outcome=_outcome(head, merged, ()))
+    stamp_as = (_device(batch, mutation), mutation.n)
+    written = _next_version(kind, head=head, change=change, stamp_as=stamp_as)
+    writes = [written, *_fold(batch, parent, change)]
+    conflicts: tuple[str, ...] = ()
+    if merged.lost:
+        conflict = keep_lost(batch, mutation, written.head, merged)
+        writes.append(created(conflict))
+        conflicts = (conflict.id,)
+    outcome = _outcome(written.head, merged, conflicts)
+    return Decision(outcome=outcome, writes=tuple(writes), derived=bool(derived))
+
+
+def _derive(kind: RecordKind, change: Change, parent: Head | None) -> Data:
+    derived = kind.derive(change, parent.fields if parent else None)
+    if parent is None or parent.state == LIVE:
+        return derived
+    flags: list[str] = derived.get("flags", change.after.get("flags", []))
+    return {**derived, "flags": sorted({*flags, "parent_withdrawn"})}
+
+
+def _next_version(
+    kind: RecordKind,
+    *,
+    head: Head,
+    change: Change,
+    stamp_as: tuple[str | None, int | None],
+) -> Written:
+    """The record's next version; ``stamp_as`` is the device and its n, or nobody's."""
+    changed = changes(head.fields, change.after)
+    version = head.version + 1
+    stamps = {name: stamp(head.versions.get(name, NEVER), version, *stamp_as) for name in changed}
+    placement = head.placement
+    if head.version and kind.place is not None:
+        author = Author(user=head.creator, home_region=head.placement.region)
+        placement = kind.place(change.after, author)
+    after = replace(
+        head,
+        version=version,
+        fields=change.after,
+        versions={**head.versions, **stamps},
+        placement=placement,
+    )
+    return Written(head=after, changed=changed, effects=kind.effects(change))
+
+
+def _fold(batch: Batch, parent: Head | None, change: Change) -> list[Written]:
+    """The parent's server-owned fields that follow from the child, as a version of its own."""
+    kind = batch.registry.get(parent.kind) if parent else None
+    if parent is None or kind is None:
+        return []
+    folded = with_values(parent.fields, kind.fold(parent.fields, (change,)))
+    if not changes(parent.fields, folded):
+        return []
+    told = _change(batch, kind, parent, folded)
+    return [_next_version(kind, head=parent, change=told, stamp_as=(None, None))]
+
+
+def _outcome(head: Head, merged: Merged, conflicts: tuple[str, ...]) -> Outcome:
+    name: OutcomeName = "conflict" if conflicts else "merged" if merged.foreign else "applied"
+    return Outcome(
+        name=name,
+        version=head.version,
+        fields=merged.foreign,
+        conflicts=conflicts,
+        flags=tuple(head.fields.get("flags", ())),
+    )

@@ -1,0 +1,86 @@
+"""P6: the records that keep what did not win: conflicts and parked mutations. Pure."""
+
+from server.sync.batch import Batch, Decision, Head, Written
+from server.sync.kinds import Data, Placement
+from server.sync.merge import ABSENT, Merged
+from server.sync.tables import LIVE
+from server.sync.wire import Mutation, Outcome
+
+
+def created(head: Head) -> Written:
+    """The first version of a record that the server makes."""
+    changed = {name: (ABSENT, value) for name, value in head.fields.items()}
+    return Written(head=head, changed=changed)
+
+
+def _server_made(
+    batch: Batch, *, kind: str, record: str, fields: Data, placement: Placement
+) -> Head:
+    return Head(
+        id=record,
+        kind=kind,
+        version=1,
+        state=LIVE,
+        fields=fields,
+        versions=dict.fromkeys(fields, (1, None, None, 0)),
+        placement=placement,
+        creator=batch.sender.user,
+        parent=None,
+    )
+
+
+def keep_lost(batch: Batch, mutation: Mutation, head: Head, merged: Merged) -> Head:
+    """P6: the record that keeps the values which lost, in the scopes that their record has now."""
+    lost = {name: value for name, value in merged.lost.items() if value is not ABSENT}
+    kept = {name: head.fields[name] for name in merged.lost if name in head.fields}
+    fields: Data = {
+        "record": head.id,
+        "record_kind": head.kind,
+        "fields": sorted(merged.lost),
+        "base": mutation.base,
+        "kept": kept,
+        "lost": lost,
+        "user": mutation.user,
+        "mutation": mutation.id,
+        "state": "open",
+    }
+    if mutation.device:
+        fields["device"] = mutation.device
+    return _server_made(
+        batch,
+        kind="conflict",
+        record=batch.new_id(),
+        fields=fields,
+        placement=head.placement,
+    )
+
+
+def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
+    """P6: a refused mutation is kept where its sender and whoever holds the target can see it."""
+    target = batch.heads.get(mutation.record)
+    scopes = {f"user:{batch.sender.user}"}
+    region = batch.sender.home_region
+    if target is not None:
+        scopes |= target.placement.scopes
+        region = target.placement.region
+    elif region is not None:
+        scopes.add(f"region:{region}")
+    fields: Data = {
+        "record": mutation.record,
+        "record_kind": mutation.kind,
+        "action": mutation.action,
+        "set": dict(mutation.set),
+        "unset": list(mutation.unset),
+        "code": outcome.code,
+        "fields": dict(outcome.fields_wrong),
+        "user": mutation.user,
+        "state": "open",
+    }
+    head = _server_made(
+        batch,
+        kind="parked",
+        record=mutation.id,
+        fields=fields,
+        placement=Placement(scopes=frozenset(scopes), region=region),
+    )
+    return Decision(outcome=outcome, writes=(created(head),))
