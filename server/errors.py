@@ -160,6 +160,9 @@ FIELD_WORDS: Mapping[str, Words] = {
     "office_only": Words("由后台填写", "is written by the office"),
     "server_only": Words("由服务器填写", "is written by the server"),
     "not_number": Words("数字须为整数且在 2^53 之内", "numbers must be whole and within 2^53"),
+    "region": Words("不在您的区域内", "is not one of your regions"),
+    "unsigned": Words("签名不齐，尚未提交", "waits for signatures; it is not submitted yet"),
+    "order": Words("不能早于 {0}", "may not be earlier than {0}"),
     "both": Words("不能同时设置与清除", "is both set and unset"),
 }
 

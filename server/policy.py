@@ -20,12 +20,13 @@ class Sync(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Visits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """V3, V4: check-in limits and review terms."""
+    """V3, V5, V9: check-in limits, review term and the store checklist (code → zh / en)."""
 
     radius_m: int
     position_age_minutes: int
     review_hours: Hours
     checklist_version: int
+    checklist: dict[str, str]
 
 
 class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,6 +49,7 @@ class Receipts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """B2: reasons offered with a decision, by verdict."""
 
+    undo_seconds: int
     default_hours: Hours
     reasons: dict[str, tuple[str, ...]]
 

@@ -1,0 +1,23 @@
+"""What reps do, as kinds of records. The only place that lists the kinds of an installation."""
+
+from server.domain.cases.kinds import cross_region_case_kind
+from server.domain.customers.kinds import customer_kind
+from server.domain.evidence.kinds import photo_kind, signature_kind
+from server.domain.money.kinds import receipt_kind
+from server.domain.visits.kinds import visit_kind, visit_report_kind
+from server.policy import Policy
+from server.sync.kinds import RecordKind
+
+
+def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
+    """Every kind that reps work with, under ``policy``; photos may hang under each of them."""
+    records = (
+        customer_kind(),
+        visit_kind(policy),
+        visit_report_kind(policy),
+        receipt_kind(policy),
+        cross_region_case_kind(policy),
+        *further,
+    )
+    parents = tuple(kind.name for kind in records)
+    return (*records, photo_kind(policy, parents), signature_kind(parents))

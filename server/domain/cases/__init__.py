@@ -1,0 +1,1 @@
+"""Market cases: cross-region sales."""

@@ -1,0 +1,48 @@
+"""The kind ``cross_region_case``."""
+
+from datetime import timedelta
+
+from server.casework.items import Effect, OpenItem
+from server.domain.cases import rules
+from server.domain.cases.schemas import CrossRegionCase
+from server.domain.declaration import kind_from_schema
+from server.domain.review.rules import SUBMITTED, b1_items, b2_reasoned
+from server.people.principal import MANAGERS, Role
+from server.policy import Policy
+from server.sync.kinds import Change, Data, RecordKind
+
+
+def cross_region_case_kind(policy: Policy) -> RecordKind:
+    """X1 to X3: taken in by the market department once it is signed."""
+    limits = policy.cases
+    steps = {
+        rules.UNSIGNED: OpenItem(
+            Role.REGION_MANAGER, "unsigned", timedelta(hours=limits.unsigned_hours)
+        ),
+        SUBMITTED: OpenItem(Role.MARKET_OFFICER, "intake", timedelta(hours=limits.intake_hours)),
+    }
+
+    def derive(change: Change, _parent: Data | None) -> Data:
+        return rules.derive_case(change, policy)
+
+    def fold(case: Data, children: tuple[Change, ...]) -> Data:
+        return rules.fold_case(case, children, limits)
+
+    def effects(change: Change) -> tuple[Effect, ...]:
+        return b1_items(change, steps)
+
+    return kind_from_schema(
+        CrossRegionCase,
+        "cross_region_case",
+        zh="窜货查证",
+        en="Cross-region case",
+        place=rules.x1_place,
+        office_roles=MANAGERS | {Role.MARKET_OFFICER, Role.MARKET_INSPECTOR},
+        decide_roles=frozenset({Role.MARKET_OFFICER}),
+        check=lambda change, _parent: b2_reasoned(change),
+        derive=derive,
+        fold=fold,
+        effects=effects,
+        summary=("affected_market", "accused", "found_at", "missing_tags", "flags"),
+        label="accused",
+    )

@@ -1,0 +1,75 @@
+"""The shape of a cross-region case (X1 to X3). Shapes only."""
+
+from server.domain import shapes
+from server.domain.evidence.schemas import PARTS, PHOTO_FLAGS, TAGS, SignedPart
+from server.domain.review.schemas import Reviewed
+from server.domain.shapes import SERVER, Shape
+
+UNITS = {
+    "piece": ("件", "Piece"),
+    "box": ("盒", "Box"),
+    "bottle": ("瓶", "Bottle"),
+    "bag": ("袋", "Bag"),
+    "can": ("罐", "Can"),
+}
+
+
+class Line(Shape):
+    """X1: goods of one batch; a missing batch number is decided at intake, not here."""
+
+    product = shapes.text("产品", "Product", limit=120, required=True)
+    batch = shapes.text("批号", "Batch", limit=80)
+    quantity = shapes.integer("数量", "Quantity", least=1, required=True)
+    unit = shapes.choice("单位", "Unit", UNITS, required=True)
+
+
+class Unloading(Shape):
+    """X4: a vehicle for one region's customer that unloaded on the way in another market."""
+
+    at = shapes.moment("时间", "Time")
+    place = shapes.text("地点", "Place")
+    bound_for = shapes.text("目的地客户", "Bound for")
+    facts = shapes.text("经过", "Facts", limit=2000)
+
+
+class TagCount(Shape):
+    """X2: how many photos show something."""
+
+    tag = shapes.choice("内容标签", "Tag", TAGS, required=True)
+    photos = shapes.integer("照片数", "Photos", required=True)
+
+
+class CrossRegionCase(Reviewed):
+    """X1: goods found where they do not belong."""
+
+    affected_market = shapes.key("受影响市场", "Affected market", required=True, rule="frozen")
+    accused = shapes.text("被投诉方", "Accused dealer")
+    accused_customer = shapes.reference("被投诉客户", "Accused customer", "customer")
+    source_market = shapes.text("来源市场", "Source market")
+    finder = shapes.text("发现人", "Finder", limit=80)
+    lines = shapes.listing(
+        "货物明细", "Goods", shapes.inner("货物", "Line", Line), most=200, required=True
+    )
+    vehicle_plate = shapes.text("车牌号", "Vehicle plate", limit=40)
+    place = shapes.text("发现地点", "Place", limit=300)
+    found_at = shapes.moment("发现时间", "Found at", required=True)
+    position = shapes.position("位置", "Position", rule="frozen")
+    storage_place = shapes.text("存放地点", "Storage place", limit=300)
+    price_found = shapes.decimal("发现价格", "Price found")
+    currency = shapes.formed("币种", "Currency", "^[A-Z]{3}$", "format")
+    reason = shapes.text("情况说明", "Reason", limit=4000)
+    vehicle_unloading = shapes.inner("途中卸货", "Unloaded on the way", Unloading)
+    missing_tags = shapes.listing(
+        "缺少的照片", "Photos missing", shapes.choice("标签", "Tag", TAGS), writers=SERVER
+    )
+    tag_counts = shapes.listing(
+        "照片统计", "Photos by tag", shapes.inner("标签", "Tag", TagCount), writers=SERVER
+    )
+    signed_by = shapes.listing(
+        "已签名", "Signed by", shapes.choice("身份", "Part", PARTS), writers=SERVER
+    )
+    signatures = shapes.listing(
+        "签名", "Signatures", shapes.inner("签名", "Signature", SignedPart),
+        most=200, writers=SERVER,
+    )  # fmt: skip
+    flags = shapes.flags(PHOTO_FLAGS)

@@ -1,0 +1,1 @@
+"""Customers: who is visited, who owns the file, where it belongs."""

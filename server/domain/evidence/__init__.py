@@ -1,0 +1,1 @@
+"""Evidence under other records: photos and signatures; joins the engines of records and bytes."""

@@ -1,0 +1,45 @@
+"""The kinds ``photo`` and ``signature``."""
+
+from server.domain.declaration import kind_from_schema
+from server.domain.evidence import rules
+from server.domain.evidence.schemas import photo_schema, signature_schema
+from server.people.principal import MANAGERS, Role
+from server.policy import Policy
+from server.sync.kinds import Change, Data, RecordKind
+
+SEES_EVIDENCE = MANAGERS | {Role.MARKET_OFFICER, Role.FINANCE_OFFICER}
+
+
+def photo_kind(policy: Policy, parents: tuple[str, ...]) -> RecordKind:
+    """X2: a photo or other file under a record of one of the kinds ``parents``."""
+    oldest_s = policy.visits.position_age_minutes * 60
+
+    def derive(change: Change, _parent: Data | None) -> Data:
+        return rules.derive_photo(change, oldest_s)
+
+    return kind_from_schema(
+        photo_schema(parents),
+        "photo",
+        zh="照片",
+        en="Photo",
+        parent="parent",
+        office_roles=SEES_EVIDENCE,
+        derive=derive,
+        summary=("tag", "source", "captured", "state", "flags"),
+        label="tag",
+    )
+
+
+def signature_kind(parents: tuple[str, ...]) -> RecordKind:
+    """V3, X3: a signature under a record of one of the kinds ``parents``."""
+    return kind_from_schema(
+        signature_schema(parents),
+        "signature",
+        zh="签名",
+        en="Signature",
+        parent="parent",
+        office_roles=SEES_EVIDENCE,
+        derive=lambda change, _parent: rules.derive_signature(change),
+        summary=("part", "signer", "captured", "state"),
+        label="signer",
+    )

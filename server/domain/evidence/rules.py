@@ -1,0 +1,42 @@
+"""What follows from a photo or a signature. Pure."""
+
+from server.domain.positions import position_flags, with_flags
+from server.people.principal import Role
+from server.sync.kinds import Change, Data
+
+MANAGER_PARTS = {"region_manager": Role.REGION_MANAGER, "sales_manager": Role.SALES_MANAGER}
+
+
+def first_state(change: Change) -> Data:
+    """M4: a record that is new has no bytes yet; only the engine of bytes says more."""
+    return {"state": "declared"} if change.before is None else {}
+
+
+def x2_photo_flags(photo: Data, oldest_s: int) -> set[str]:
+    """X2: a photo from the gallery is allowed and flagged, like an old or mocked position."""
+    gallery = {"gallery"} if photo.get("source") == "gallery" else set()
+    return gallery | position_flags(photo.get("position"), oldest_s)
+
+
+def x3_signature_flags(change: Change) -> set[str]:
+    """X3: a manager's signature sent by somebody without that role is flagged, not refused."""
+    role = MANAGER_PARTS.get(change.after.get("part", ""))
+    foreign = change.before is None and role is not None and not role_held(change, role)
+    return {"not_the_role"} if foreign else set()
+
+
+def role_held(change: Change, role: Role) -> bool:
+    """Whether who sent the change holds ``role`` anywhere."""
+    return role in change.by.roles
+
+
+def derive_photo(change: Change, oldest_s: int) -> Data:
+    """The server's fields of a photo that follow from its data."""
+    found = x2_photo_flags(change.after, oldest_s)
+    return {**first_state(change), "flags": with_flags(change.after, found)}
+
+
+def derive_signature(change: Change) -> Data:
+    """The server's fields of a signature that follow from its data."""
+    found = x3_signature_flags(change)
+    return {**first_state(change), "flags": with_flags(change.after, found)}

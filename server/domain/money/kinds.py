@@ -1,0 +1,40 @@
+"""The kind ``receipt``."""
+
+from server.casework.items import Effect
+from server.domain.declaration import kind_from_schema
+from server.domain.money import rules
+from server.domain.money.schemas import Receipt
+from server.domain.review.rules import (
+    b1_items,
+    b2_reasoned,
+    derive_review,
+    reopen_on_evidence,
+    review_step,
+)
+from server.people.principal import MANAGERS, Role
+from server.policy import Policy
+from server.sync.kinds import Change, RecordKind
+
+
+def receipt_kind(policy: Policy) -> RecordKind:
+    """R1: an expense document, reviewed by the region manager."""
+    steps = review_step(Role.REGION_MANAGER, "review", policy.receipts.review_hours)
+
+    def effects(change: Change) -> tuple[Effect, ...]:
+        return b1_items(change, steps)
+
+    return kind_from_schema(
+        Receipt,
+        "receipt",
+        zh="票据",
+        en="Receipt",
+        place=rules.r1_place,
+        office_roles=MANAGERS | {Role.FINANCE_OFFICER},
+        decide_roles=MANAGERS | {Role.FINANCE_OFFICER},
+        check=lambda change, _parent: b2_reasoned(change),
+        derive=lambda change, _parent: derive_review(change),
+        fold=reopen_on_evidence,
+        effects=effects,
+        summary=("kind", "amount", "currency", "date", "seller"),
+        label="seller",
+    )

@@ -1,0 +1,69 @@
+"""States of a reviewed record and who must act in each. Pure."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from server.casework.items import CloseItem, Effect, OpenItem
+from server.people.principal import Role
+from server.sync.kinds import Change, Data, FieldErrors
+
+SUBMITTED = "submitted"
+RETURNED = "returned"
+
+
+def is_newly_decided(change: Change) -> bool:
+    """Whether this change is a decision, or takes one back."""
+    before = change.before or {}
+    return any(change.after.get(name) != before.get(name) for name in ("verdict", "decided_at"))
+
+
+def next_state(change: Change) -> str:
+    """B2: a decision sets the state; a device that mends what was returned hands it in again."""
+    if change.before is None:
+        return SUBMITTED
+    if is_newly_decided(change):
+        return str(change.after.get("verdict", SUBMITTED))
+    stands = str(change.before.get("state", SUBMITTED))
+    return SUBMITTED if stands == RETURNED and change.by.device else stands
+
+
+def derive_review(change: Change) -> Data:
+    """The server's fields of a reviewed record: who sent it and where it stands."""
+    sender = change.by.user if change.before is None else change.after.get("sender")
+    return {"state": next_state(change)} | ({"sender": sender} if sender else {})
+
+
+def reopen_on_evidence(record: Data, children: tuple[Change, ...]) -> Data:
+    """B1: a photo or signature added from a device to what was returned hands it in again."""
+    fresh = any(child.before is None and child.by.device for child in children)
+    return {"state": SUBMITTED} if fresh and record.get("state") == RETURNED else {}
+
+
+def b2_reasoned(change: Change) -> FieldErrors:
+    """B2: a decision names its reason, who made it and when; what is unsigned is not decided."""
+    after = change.after
+    if not is_newly_decided(change) or "verdict" not in after:
+        return {}
+    if (change.before or {}).get("state") == "unsigned":
+        return {"verdict": "unsigned"}
+    said = {
+        "verdict_reason": after.get("verdict_reason") or after.get("verdict_note"),
+        "decided_by": after.get("decided_by"),
+        "decided_at": after.get("decided_at"),
+    }
+    return {name: "required" for name, value in said.items() if not value}
+
+
+def b1_items(change: Change, steps: Mapping[str, OpenItem]) -> tuple[Effect, ...]:
+    """B1: a state in ``steps`` has somebody who must act; the term starts when it is entered."""
+    if change.withdrawn:
+        return (CloseItem(),)
+    state = change.after.get("state")
+    if change.before is not None and change.before.get("state") == state:
+        return ()
+    return (steps.get(str(state), CloseItem()),)
+
+
+def review_step(role: Role, task: str, hours: int) -> dict[str, OpenItem]:
+    """The only step of a plain review."""
+    return {SUBMITTED: OpenItem(role, task, timedelta(hours=hours))}

@@ -1,0 +1,68 @@
+"""The kinds ``visit`` and ``visit_report``."""
+
+from server.casework.items import Effect
+from server.domain.declaration import kind_from_schema
+from server.domain.review.rules import (
+    b1_items,
+    b2_reasoned,
+    derive_review,
+    reopen_on_evidence,
+    review_step,
+)
+from server.domain.visits import rules
+from server.domain.visits.schemas import Visit, VisitReport
+from server.people.principal import MANAGERS, Role
+from server.policy import Policy
+from server.sync.kinds import Change, Data, RecordKind
+
+
+def visit_kind(policy: Policy) -> RecordKind:
+    """V1, V3, V9: a visit to a customer, reviewed by the region manager (V5)."""
+    limits = policy.visits
+    steps = review_step(Role.REGION_MANAGER, "review", limits.review_hours)
+
+    def derive(change: Change, customer: Data | None) -> Data:
+        return rules.derive_visit(change, customer, limits)
+
+    def effects(change: Change) -> tuple[Effect, ...]:
+        return b1_items(change, steps)
+
+    return kind_from_schema(
+        Visit,
+        "visit",
+        zh="拜访",
+        en="Visit",
+        parent="customer",
+        office_roles=MANAGERS,
+        decide_roles=MANAGERS,
+        check=rules.check_visit,
+        derive=derive,
+        fold=reopen_on_evidence,
+        effects=effects,
+        summary=("customer", "purpose", "check_in", "result", "flags"),
+        label="purpose",
+    )
+
+
+def visit_report_kind(policy: Policy) -> RecordKind:
+    """V4, V5: the report of a visit, marked reviewed or returned by a manager."""
+    steps = review_step(Role.REGION_MANAGER, "review", policy.visits.review_hours)
+
+    def effects(change: Change) -> tuple[Effect, ...]:
+        return b1_items(change, steps)
+
+    return kind_from_schema(
+        VisitReport,
+        "visit_report",
+        zh="拜访报告",
+        en="Visit report",
+        parent="visit",
+        office_roles=MANAGERS,
+        decide_roles=MANAGERS,
+        check=lambda change, _visit: b2_reasoned(change),
+        derive=lambda change, _visit: derive_review(change),
+        fold=reopen_on_evidence,
+        effects=effects,
+        summary=("visit", "summary"),
+        label="summary",
+    )
