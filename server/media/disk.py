@@ -1,0 +1,181 @@
+"""Files on a local disk: the blob store, and the part files of uploads that are under way.
+
+Everything that these classes call done has reached the disk: file first, then its folder.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from server.media.blobs import Placed, WrongHash
+
+COPY_BYTES = 1024 * 1024
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Brings the names in ``folder`` to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_pieces(file: BinaryIO) -> Iterator[bytes]:
+    """The rest of ``file`` in pieces that fit into memory."""
+    while piece := file.read(COPY_BYTES):
+        yield piece
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of the bytes of ``path``, lower-case hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class DiskBlobs:
+    """A :class:`server.media.blobs.BlobStore` below ``root``, two levels of 256 folders deep."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._incoming = root / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def put_file(self, source: Path, *, sha256: str) -> Placed | WrongHash:
+        """Copies ``source`` in, if its bytes hash to ``sha256``; durable when it returns.
+
+        M3: a copy, because a ghost of an old connection may still hold ``source`` open for
+        writing; the hash is taken of the bytes as they are copied.
+        """
+        with source.open("rb") as file:
+            return self._put(read_pieces(file), sha256)
+
+    def put_bytes(self, content: bytes) -> Placed:
+        """Keeps ``content`` under its own hash; durable when it returns."""
+        placed = self._put([content], hashlib.sha256(content).hexdigest())
+        if isinstance(placed, WrongHash):
+            raise OSError("the disk gave back other bytes than were written")
+        return placed
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The bytes, seekable. Raises ``FileNotFoundError`` for an unknown name."""
+        return self._path(sha256).open("rb")
+
+    def size(self, sha256: str) -> int | None:
+        """How many bytes the blob has; None where there is no such blob."""
+        try:
+            return self._path(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def _path(self, sha256: str) -> Path:
+        if not SHA256.fullmatch(sha256):
+            raise FileNotFoundError("not the name of a blob")
+        return self._root / sha256[:2] / sha256[2:4] / sha256
+
+    def _put(self, pieces: Iterable[bytes], sha256: str) -> Placed | WrongHash:
+        fresh = self._incoming / secrets.token_hex(16)
+        try:
+            found, size = self._write(fresh, pieces)
+            if found != sha256:
+                return WrongHash(found)
+            self._place(fresh, self._path(sha256))
+            return Placed(found, size)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    @staticmethod
+    def _write(fresh: Path, pieces: Iterable[bytes]) -> tuple[str, int]:
+        digest, size = hashlib.sha256(), 0
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440), "wb") as file:
+            for piece in pieces:
+                digest.update(piece)
+                size += file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        return digest.hexdigest(), size
+
+    def _place(self, fresh: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(fresh, target)
+        except FileExistsError:
+            # M4: the older copy is vouched for anew; one that rotted gives way to the good one.
+            if hash_file(target) != target.name:
+                fresh.replace(target)
+        for folder in (target.parent, target.parent.parent, self._root):
+            sync_folder(folder)
+
+
+class Part:
+    """An open part file: bytes are written at a place, and durable after :meth:`sync`."""
+
+    def __init__(self, descriptor: int, place: int) -> None:
+        self._descriptor = descriptor
+        self.place = place
+        """Where the next byte goes."""
+
+    def write(self, piece: bytes) -> None:
+        """Adds ``piece``; it may still be lost."""
+        view = memoryview(piece)
+        while view:
+            written = os.pwrite(self._descriptor, view, self.place)
+            self.place += written
+            view = view[written:]
+
+    def sync(self) -> None:
+        """M1: brings all that was written to the disk."""
+        os.fsync(self._descriptor)
+
+
+class PartFiles:
+    """Part files below ``root``, named by upload id, and the quarantine for refused bytes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._quarantine = root / "quarantine"
+        self._quarantine.mkdir(parents=True, exist_ok=True)
+
+    def path(self, upload: str) -> Path:
+        """Where the bytes of ``upload`` are gathered."""
+        return self._root / f"{upload}.part"
+
+    def create(self, upload: str) -> None:
+        """Makes the empty file, its name durable; leaves one that exists as it is."""
+        os.close(os.open(self.path(upload), os.O_WRONLY | os.O_CREAT, 0o600))
+        sync_folder(self._root)
+
+    @contextmanager
+    def open(self, upload: str, *, place: int) -> Iterator[Part]:
+        """Opens the file for writing from ``place`` on. Raises ``FileNotFoundError``."""
+        descriptor = os.open(self.path(upload), os.O_WRONLY)
+        try:
+            yield Part(descriptor, place)
+        finally:
+            os.close(descriptor)
+
+    def remove(self, upload: str) -> None:
+        """Drops the file of an upload that is finished or has expired."""
+        self.path(upload).unlink(missing_ok=True)
+
+    def quarantine(self, upload: str) -> None:
+        """Sets aside the bytes of a refused upload; they are kept for a person to look at."""
+        with suppress(FileNotFoundError):
+            self.path(upload).rename(self._quarantine / upload)
+            sync_folder(self._quarantine)
+            sync_folder(self._root)
+
+    def quarantined(self, upload: str) -> Path | None:
+        """Where the refused bytes of ``upload`` are, if they are."""
+        path = self._quarantine / upload
+        return path if path.exists() else None
+
+    def list(self) -> list[str]:
+        """Ids of the uploads that have a part file."""
+        return [path.stem for path in self._root.glob("*.part")]

@@ -1,0 +1,47 @@
+"""What the functions of this room share besides a session, as one frozen value. No rules."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from server.clock import Clock
+from server.ids import IdMaker
+from server.media.blobs import BlobStore
+from server.media.disk import DiskBlobs, PartFiles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one user may have under way at once, and for how long."""
+
+    upload_bytes: int
+    """Longest upload."""
+    open_uploads: int = 500
+    open_bytes: int = 4 * 1024**3
+    lifetime: timedelta = timedelta(days=7)
+    """An unfinished upload expires so long after its last byte; the device keeps the original."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """The stores and limits of one installation."""
+
+    parts: PartFiles
+    originals: BlobStore
+    pictures: BlobStore
+    """Previews and thumbnails: derived, can be made again."""
+    clock: Clock
+    ids: IdMaker
+    limits: Limits
+
+
+def open_media(folder: Path, *, clock: Clock, ids: IdMaker, limits: Limits) -> Media:
+    """The media engine whose files lie below ``folder``, on a local disk."""
+    return Media(
+        parts=PartFiles(folder / "uploads"),
+        originals=DiskBlobs(folder / "blobs"),
+        pictures=DiskBlobs(folder / "pictures"),
+        clock=clock,
+        ids=ids,
+        limits=limits,
+    )

@@ -1,0 +1,109 @@
+"""The one door for readers of this room."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.media.tables import Arrival, Blob, Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """Bytes that are verified for a photo."""
+
+    photo: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Something about the bytes of a photo that the keeper of its record was not told yet."""
+
+    key: int
+    photo: str
+    user: str
+    sha256: str
+    state: str
+    content: str | None
+    reason: str | None
+    width: int | None
+    height: int | None
+    claims: dict[str, Any] | None
+    turn: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A blob to serve: from the store of originals, or from that of pictures."""
+
+    sha256: str
+    bytes: int
+    derived: bool
+
+
+def find_verified(session: Session, user: str, hashes: Collection[str]) -> list[Arrived]:
+    """The photos whose originals ``user`` brought and that have one of ``hashes``."""
+    rows = session.execute(
+        select(Arrival.photo, Blob.sha256, Blob.bytes)
+        .join(Blob, Blob.sha256 == Arrival.sha256)
+        .where(
+            Arrival.user == user,
+            Arrival.sha256.in_(hashes),
+            Arrival.state == "verified",
+            Arrival.part == "original",
+        )
+        .order_by(Arrival.key)
+    )
+    return [Arrived(photo=row.photo, sha256=row.sha256, bytes=row.bytes) for row in rows]
+
+
+def find_held(session: Session, photo: str, sha256: str) -> Held | None:
+    """The verified bytes ``sha256`` of ``photo``, whichever part they are; None before that."""
+    size = session.scalar(
+        select(Blob.bytes)
+        .join(Arrival, Arrival.sha256 == Blob.sha256)
+        .where(Arrival.photo == photo, Arrival.sha256 == sha256, Arrival.state == "verified")
+        .limit(1)
+    )
+    return None if size is None else Held(sha256=sha256, bytes=size, derived=False)
+
+
+def find_picture(session: Session, original: str, name: str) -> Held | None:
+    """The picture ``name`` (``preview`` or ``thumbnail``) made from the blob ``original``."""
+    row = session.execute(
+        select(Picture.sha256, Picture.bytes)
+        .join(Blob, Blob.key == Picture.blob)
+        .where(Blob.sha256 == original, Picture.name == name)
+    ).one_or_none()
+    return row and Held(sha256=row.sha256, bytes=row.bytes, derived=True)
+
+
+def find_due(session: Session, now: datetime, limit: int) -> list[Due]:
+    """Arrivals whose keeper is to be told, longest waiting first."""
+    rows = session.execute(
+        select(
+            Arrival.key,
+            Arrival.photo,
+            Arrival.user,
+            Arrival.sha256,
+            Arrival.state,
+            Arrival.turn,
+            Arrival.tries,
+            Blob.content,
+            Blob.reason,
+            Blob.width,
+            Blob.height,
+            Blob.claims,
+        )
+        .outerjoin(Blob, Blob.sha256 == Arrival.sha256)
+        .where(Arrival.due_at <= now)
+        .order_by(Arrival.due_at, Arrival.key)
+        .limit(limit)
+    )
+    return [Due(**row) for row in rows.mappings()]

@@ -1,0 +1,151 @@
+"""From the pieces of a body to durable bytes, and from durable bytes to a verified blob."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from server.db import Base, transaction
+from server.errors import Problem
+from server.media.blobs import Placed
+from server.media.disk import Part
+from server.media.engine import Media
+from server.media.tables import Arrival, Blob, Upload
+from server.media.uploads import UploadStatus, change_rows, find_upload, give_up
+
+FLUSH_BYTES = 1024 * 1024
+FLUSH_SECONDS = 1.0
+
+
+def receive(
+    session: Session, media: Media, upload: UploadStatus, pieces: Iterable[bytes]
+) -> UploadStatus:
+    """Appends ``pieces`` under the lease of ``upload``; returns it as it stands afterwards.
+
+    However the body ends, what came is kept. No lock and no connection is held between flushes.
+    *Raises* ``offset_mismatch`` where a newer request took the lease over, ``upload_gone``.
+    """
+    if upload.received == 0:
+        media.parts.create(upload.id)
+    try:
+        with media.parts.open(upload.id, place=upload.received) as part:
+            _append(session, media, upload, part, pieces)
+    except FileNotFoundError as error:
+        give_up(session, media, upload)
+        raise Problem("upload_gone") from error
+    return find_upload(session, upload.user, upload.id)
+
+
+def _append(
+    session: Session, media: Media, upload: UploadStatus, part: Part, pieces: Iterable[bytes]
+) -> None:
+    durable, flushed_at = upload.received, media.clock.monotonic()
+    for piece in pieces:
+        part.write(piece)
+        waited = media.clock.monotonic() - flushed_at
+        if part.place - durable >= FLUSH_BYTES or waited >= FLUSH_SECONDS:
+            durable = _flush(session, media, upload, part, durable)
+            flushed_at = media.clock.monotonic()
+    if part.place > durable:
+        _flush(session, media, upload, part, durable)
+
+
+def _flush(session: Session, media: Media, upload: UploadStatus, part: Part, durable: int) -> int:
+    """M1: the data reaches the disk before the offset says so; returns the new offset."""
+    part.sync()
+    complete = part.place == upload.length
+    with transaction(session):
+        moved = change_rows(
+            session,
+            Upload.id == upload.id,
+            Upload.state == "open",
+            Upload.received == durable,
+            Upload.lease == upload.lease,
+            received=part.place,
+            state="stored" if complete else "open",
+            expires_at=media.clock.now() + media.limits.lifetime,
+        )
+    if not moved:
+        current = find_upload(session, upload.user, upload.id)
+        raise Problem("offset_mismatch", extra={"offset": current.received})
+    return part.place
+
+
+def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus:
+    """Checks a complete upload against its hash: ``verified``, or ``refused`` and quarantined.
+
+    May be called again at any time, also by two at once: there is one result.
+    """
+    if upload.state != "stored":
+        return upload
+    session.rollback()  # no connection is held while bytes are copied
+    if upload.length == 0:
+        media.parts.create(upload.id)
+    try:
+        placed = media.originals.put_file(media.parts.path(upload.id), sha256=upload.sha256)
+    except FileNotFoundError:
+        give_up(session, media, upload)  # unless another finisher has settled it meanwhile
+    else:
+        _settle(session, media, upload, placed if isinstance(placed, Placed) else None)
+    return find_upload(session, upload.user, upload.id)
+
+
+def _settle(session: Session, media: Media, upload: UploadStatus, placed: Placed | None) -> None:
+    state = "verified" if placed else "refused"
+    with transaction(session) as effects:
+        first = change_rows(
+            session,
+            Upload.id == upload.id,
+            Upload.state == "stored",
+            state=state,
+            finished_at=media.clock.now(),
+        )
+        if not first:
+            return
+        if placed:
+            _note_blob(session, media, placed)
+        _note_arrival(session, media, upload, state)
+        clear = media.parts.remove if placed else media.parts.quarantine
+        effects.add(lambda: clear(upload.id))
+
+
+def _insert_unless_there(session: Session, row: Base) -> None:
+    """Adds ``row``; somebody else may have been first."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return
+
+
+def _note_blob(session: Session, media: Media, placed: Placed) -> None:
+    if session.scalar(select(Blob.key).where(Blob.sha256 == placed.sha256)) is None:
+        blob = Blob(sha256=placed.sha256, bytes=placed.bytes, placed_at=media.clock.now())
+        _insert_unless_there(session, blob)
+
+
+def _note_arrival(session: Session, media: Media, upload: UploadStatus, state: str) -> None:
+    """Remembers the result for the record's keeper; good bytes outweigh a later bad upload."""
+    same = (
+        Arrival.photo == upload.photo,
+        Arrival.user == upload.user,
+        Arrival.part == upload.part,
+    )
+    now = media.clock.now()
+    fresh = Arrival(
+        photo=upload.photo,
+        user=upload.user,
+        part=upload.part,
+        sha256=upload.sha256,
+        state="refused",
+        at=now,
+    )
+    if session.scalar(select(Arrival.key).where(*same)) is None:
+        _insert_unless_there(session, fresh)
+    row = session.scalars(select(Arrival).where(*same).with_for_update()).one()
+    if row.state == "verified" and state == "refused":
+        return
+    row.sha256, row.state, row.at = upload.sha256, state, now
+    row.turn, row.tries = row.turn + 1, 0
+    row.due_at = now if upload.part == "original" else None

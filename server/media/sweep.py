@@ -1,0 +1,41 @@
+"""Picks up what a lost wake-up or a killed process left behind."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.media.engine import Media
+from server.media.receiving import finish
+from server.media.tables import Upload
+from server.media.uploads import give_up, to_status
+
+
+def finish_stored(session: Session, media: Media, limit: int = 100) -> int:
+    """Checks the uploads whose bytes are all there and whose hash nobody has checked."""
+    rows = session.scalars(select(Upload).where(Upload.state == "stored").limit(limit))
+    waiting = [to_status(row) for row in rows]
+    for upload in waiting:
+        finish(session, media, upload)
+    return len(waiting)
+
+
+def expire_uploads(session: Session, media: Media, limit: int = 100) -> int:
+    """Gives up the uploads that got no byte for too long."""
+    late = Upload.expires_at <= media.clock.now()
+    rows = session.scalars(select(Upload).where(Upload.state == "open", late).limit(limit))
+    expired = [to_status(row) for row in rows]
+    for upload in expired:
+        give_up(session, media, upload)
+    return len(expired)
+
+
+def clear_parts(session: Session, media: Media) -> int:
+    """Clears part files whose upload is over, after a kill between commit and clearing."""
+    cleared = 0
+    for name in media.parts.list():
+        state = session.scalar(select(Upload.state).where(Upload.id == name))
+        if state in {"verified", "gone"}:
+            media.parts.remove(name)
+        elif state == "refused":
+            media.parts.quarantine(name)
+        cleared += state in {"verified", "gone", "refused"}
+    return cleared
