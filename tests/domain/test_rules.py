@@ -352,6 +352,11 @@ def test_b1_what_was_returned_waits_again_when_its_device_mends_it() -> None:
     assert again["state"] == "returned"
 
 
+def test_b1_an_edit_that_changes_nothing_does_not_open_what_was_returned() -> None:
+    returned = patch("visit", create("visit", visit()), by=OFFICER, **decision("returned"))
+    assert patch("visit", returned, purpose="routine") == returned
+
+
 def test_b1_what_was_returned_for_a_missing_photo_waits_again_when_the_photo_comes() -> None:
     record = patch("visit", create("visit", visit()), by=OFFICER, **decision("returned"))
     fold = KINDS["visit"].fold

@@ -24,7 +24,8 @@ def next_state(change: Change) -> str:
     if is_newly_decided(change):
         return str(change.after.get("verdict", SUBMITTED))
     stands = str(change.before.get("state", SUBMITTED))
-    return SUBMITTED if stands == RETURNED and change.by.device else stands
+    mended = change.by.device is not None and change.after != change.before
+    return SUBMITTED if stands == RETURNED and mended else stands
 
 
 def derive_review(change: Change) -> Data:
