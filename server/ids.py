@@ -1,5 +1,6 @@
 """Ids that the server makes: UUIDv7 (RFC 9562, section 5.7), so that keys sort by time."""
 
+import base64
 import re
 import secrets
 import threading
@@ -16,6 +17,7 @@ MutationId = NewType("MutationId", str)
 
 RANDOM_BITS = 62
 COUNTER_BITS = 12
+CODE_LENGTH = 10
 FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -42,6 +44,14 @@ class IdMaker:
         value = millisecond << 80 | 0x7 << 76 | counter << 64
         value |= 0b10 << RANDOM_BITS | self._random_bits(RANDOM_BITS)
         return str(UUID(int=value))
+
+    def secret(self, size: int) -> bytes:
+        """``size`` random bytes that nobody can guess."""
+        return self._random_bits(size * 8).to_bytes(size, "big")
+
+    def code(self) -> str:
+        """Ten base32 characters for a person to type."""
+        return base64.b32encode(self.secret(7)).decode()[:CODE_LENGTH]
 
 
 def is_uuid7(text: object) -> bool:

@@ -1,6 +1,9 @@
 """Imports every module of tables, so that ``Base.metadata`` is complete. Nothing else."""
 
-import server.people.tables  # noqa: F401
+import server.casework.tables
+import server.media.tables
+import server.people.tables
+import server.sync.tables  # noqa: F401
 from server.db import Base
 
 metadata = Base.metadata

@@ -2,9 +2,14 @@
 
 from flask import Flask
 
-from server.api import health
+from server.api import auth, health
+from server.api.openapi import CONFIGURATION, Surface
 
 
 def install(app: Flask) -> None:
     """Registers all blueprints on ``app``."""
+    app.config.update(CONFIGURATION)
     app.register_blueprint(health.blueprint)
+    surface = Surface(app)
+    for blueprint in (auth.blueprint,):
+        surface.register_blueprint(blueprint)

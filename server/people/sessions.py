@@ -1,18 +1,24 @@
 """Logins of devices and browsers: opened, recognised on every request, refreshed, ended."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Store
 
+from server.db import transaction
 from server.errors import Problem
 from server.ids import IdMaker
-from server.people import rights
+from server.people import audit, rights
 from server.people.principal import Principal
 from server.people.tables import Device, Session, User
 from server.policy import Policy
 from server.settings import Settings
+
+BROWSER_IDLE = timedelta(minutes=30)
+BROWSER_LIFE = timedelta(hours=12)
+BROWSER_TOUCH = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,9 @@ def terms(settings: Settings, policy: Policy) -> Terms:
         absolute=timedelta(days=settings.session_days),
         revoked_upload=timedelta(days=policy.sync.revoked_upload_days),
     )
+
+
+BROWSER = Terms(idle=BROWSER_IDLE, absolute=BROWSER_LIFE, revoked_upload=timedelta())
 
 
 def open_session(
@@ -69,3 +78,38 @@ def recognise(store: Store, session: str, *, now: datetime, terms: Terms) -> Pri
     if revoked and now - row.Device.revoked_at >= terms.revoked_upload:
         raise Problem("device_revoked", extra={"erase": row.Device.erase})
     return rights.principal_of(store, row.User, session=row.Session, device=row.Device)
+
+
+def end(store: Store, session: str, *, now: datetime) -> None:
+    """Ends a session; its tokens are worth nothing from the next request on."""
+    row = store.get(Session, session)
+    if row is not None and row.ended_at is None:
+        row.ended_at = now
+        audit.note(store, "logged_out", at=now, user=row.user, device=row.device)
+
+
+def open_browser(store: Store, ids: IdMaker, *, user: str, now: datetime) -> str:
+    """A new back-office session; returns the secret for its cookie, which is stored hashed."""
+    secret = ids.secret(32).hex()
+    session = open_session(store, ids, user=user, device=None, now=now)
+    session.browser_hash = _hash(secret)
+    return secret
+
+
+def recognise_browser(store: Store, secret: str, *, now: datetime) -> Principal:
+    """The principal behind a cookie. *Raises* ``unauthenticated``.
+
+    Ends the read transaction when it notes, once a minute, that the session is in use.
+    """
+    session = store.scalar(select(Session).where(Session.browser_hash == _hash(secret)))
+    if session is None:
+        raise Problem("unauthenticated")
+    principal = recognise(store, session.id, now=now, terms=BROWSER)
+    if now - session.used_at >= BROWSER_TOUCH:
+        with transaction(store):
+            store.get_one(Session, principal.session).used_at = now
+    return principal
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -112,6 +112,19 @@ class Attempt(Base):
 
     __tablename__ = "attempt"
 
-    subject: Mapped[str] = mapped_column(String(120), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(160), primary_key=True)
     tries: Mapped[int] = mapped_column()
     until: Mapped[datetime] = mapped_column(Moment)
+
+
+class AuditEntry(Base):
+    """What happened to accounts, devices and sessions, for people who look into it later."""
+
+    __tablename__ = "audit_entry"
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+    what: Mapped[str] = mapped_column(String(40))
+    user: Mapped[str | None] = mapped_column(String(36), index=True)
+    device: Mapped[str | None] = mapped_column(String(36))
+    address: Mapped[str | None] = mapped_column(String(80))

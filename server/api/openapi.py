@@ -1,0 +1,80 @@
+"""How routes are declared: blueprints that read strictly and describe themselves (OpenAPI 3.1)."""
+
+from typing import Any, NoReturn
+
+import marshmallow
+from flask import Request
+from flask_smorest import Api
+from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import Schema, fields
+from webargs.flaskparser import FlaskParser
+
+from server import __version__
+from server.api.reader import read_body, read_json
+from server.errors import Problem
+from server.services import services
+
+CONFIGURATION = {
+    "API_TITLE": "Fieldstamp",
+    "API_VERSION": __version__,
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/v1",
+    "OPENAPI_JSON_PATH": "openapi.json",
+    "API_SPEC_OPTIONS": {
+        "components": {
+            "securitySchemes": {
+                "device": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            }
+        }
+    },
+}
+
+
+class ProblemSchema(Schema):
+    """RFC 9457 and what it adds."""
+
+    type = fields.String()
+    code = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String()
+    action = fields.String(required=True)
+    retryable = fields.Boolean(required=True)
+    request_id = fields.String(required=True)
+    fields_ = fields.Dict(keys=fields.String(), values=fields.String(), data_key="fields")
+
+
+def read_request(request: Request) -> Any:
+    """The JSON body of ``request``, read strictly. *Raises* what ``reader`` raises."""
+    if not request.is_json:
+        raise Problem("unsupported_media", detail="Content-Type must be application/json.")
+    return read_json(read_body(request, services().settings))
+
+
+class StrictParser(FlaskParser):
+    """Reads bodies with :mod:`server.api.reader` and words errors as problems."""
+
+    def load_json(self, req: Request, _schema: Schema) -> Any:
+        """The body as JSON."""
+        return read_request(req)
+
+    def handle_error(
+        self, error: marshmallow.ValidationError, *_args: Any, **_options: Any
+    ) -> NoReturn:
+        """Leaves the wording to the one error handler."""
+        raise error
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]
+    """A noun of the JSON surface."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+
+class Surface(Api):  # type: ignore[misc]
+    """All blueprints of the JSON surface and the document about them."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_error_handlers(self) -> None:
+        """None: ``problem`` is the one handler."""

@@ -1,0 +1,44 @@
+"""The region tree: planted by an administrator, read as paths. Callers hold the transaction."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Store
+
+from server.errors import Problem
+from server.ids import IdMaker
+from server.people.tables import Region
+
+
+def add_region(
+    store: Store,
+    ids: IdMaker,
+    *,
+    level: str,
+    name_zh: str,
+    name_en: str,
+    parent: str | None = None,
+) -> Region:
+    """A new region below ``parent`` (an id); without one, a root. *Raises* ``not_found``."""
+    above = None if parent is None else store.get(Region, parent)
+    if parent is not None and above is None:
+        raise Problem("not_found")
+    region = ids.new()
+    path = f"{above.path if above else '/'}{region}/"
+    row = Region(id=region, parent=parent, path=path, level=level, name_zh=name_zh, name_en=name_en)
+    store.add(row)
+    store.flush()
+    return row
+
+
+def list_regions(store: Store) -> list[Region]:
+    """All regions; each stands after its parent."""
+    return list(store.scalars(select(Region).order_by(Region.path)))
+
+
+def subtree(store: Store, region: str) -> frozenset[str]:
+    """The ids of ``region`` and all below it; empty where there is no such region."""
+    top = store.get(Region, region)
+    if top is None:
+        return frozenset()
+    return frozenset(
+        store.scalars(select(Region.id).where(Region.path.startswith(top.path, autoescape=True)))
+    )
