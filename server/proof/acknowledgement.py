@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.proof.encoding import canonical, to_base64url
+from server.people.keys import to_base64url
+from server.proof.encoding import canonical
 
 DOMAIN = b"fieldstamp-ack-1\n"
 

@@ -5,32 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    ECDSA,
-    SECP256R1,
-    EllipticCurvePublicKey,
-)
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
-
-from server.proof.encoding import from_base64url
+from server.people.keys import PublicKey, is_signed
 
 DOMAIN = b"fieldstamp-seal-1\n"
 FIRST = "0" * 64
 """``prev`` of a device's first mutation: 32 zero bytes."""
 
-Algorithm = Literal["ed25519", "es256"]
 Verdict = Literal["chained", "gap", "broken", "unsealed"]
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceKey:
-    """A device's public key: 32 raw bytes (ed25519) or an uncompressed SEC1 point (es256)."""
-
-    alg: str
-    key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +31,8 @@ def digest_of(prev: str, content: str) -> str:
     return hashlib.sha256(joined).hexdigest()
 
 
-def _verify(key: DeviceKey, message: bytes, signature: bytes) -> None:
-    if key.alg == "ed25519":
-        Ed25519PublicKey.from_public_bytes(key.key).verify(signature, message)
-        return
-    if len(signature) != 64:
-        raise InvalidSignature
-    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-    point = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), key.key)
-    hashed = hashlib.sha256(message).digest()
-    point.verify(encode_dss_signature(r, s), hashed, ECDSA(Prehashed(SHA256())))
-
-
-def is_signed(key: DeviceKey, message: bytes, signature: str) -> bool:
-    """Whether ``signature`` (base64url; r‖s for es256) is ``key``'s over ``message``."""
-    try:
-        _verify(key, message, from_base64url(signature))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
 def judge(
-    key: DeviceKey, links: Sequence[Link], known: Mapping[int, frozenset[str]]
+    key: PublicKey, links: Sequence[Link], known: Mapping[int, frozenset[str]]
 ) -> Mapping[str, Verdict]:
     """The verdict on each link, by digest; refuses nothing.
 
@@ -91,7 +51,7 @@ def judge(
 
 
 def _judge_run(
-    key: DeviceKey, run: Sequence[Link], known: Mapping[int, frozenset[str]]
+    key: PublicKey, run: Sequence[Link], known: Mapping[int, frozenset[str]]
 ) -> dict[str, Verdict]:
     first, last = run[0], run[-1]
     if not is_signed(key, bytes.fromhex(last.digest), last.sig):

@@ -272,7 +272,7 @@ def _derive(kind: RecordKind, change: Change, parent: Head | None) -> Data:
     derived = kind.derive(change, parent.fields if parent else None)
     if parent is None or parent.state == LIVE:
         return derived
-    flags: list[str] = derived.get("flags", change.after.get("flags", []))
+    flags = {**change.after, **derived}.get("flags", [])
     return {**derived, "flags": sorted({*flags, "parent_withdrawn"})}
 
 

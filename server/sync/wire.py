@@ -1,13 +1,13 @@
 """Mutations and outcomes as values, and how they are read from the wire. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from server.ids import is_uuid7
 from server.proof.encoding import canonical, sha256_hex
-from server.proof.seal import digest_of
+from server.proof.seal import Link, digest_of
 
 PROTOCOL = 1
 MAX_BATCH = 500
@@ -209,3 +209,18 @@ def _wrong_members(raw: Mapping[str, Any]) -> dict[str, str]:
     wrong |= {name: "required" for name in NEEDED if name not in raw}
     both = set(raw.get("set") or ()) & set(raw.get("unset") or ()) if not wrong else set()
     return wrong | dict.fromkeys(both, "both")
+
+
+def links_of(mutations: Iterable[Mutation]) -> dict[str, Link]:
+    """The sealed ones as links of their device's chain, by mutation id."""
+    return {
+        mutation.id: Link(
+            n=mutation.n,
+            prev=mutation.seal.prev,
+            content=mutation.content,
+            digest=digest_of(mutation.seal.prev, mutation.content),
+            sig=mutation.seal.sig,
+        )
+        for mutation in mutations
+        if mutation.seal is not None and mutation.n is not None
+    }

@@ -1,0 +1,69 @@
+"""B1: what waits for whom. The one door for readers of open items."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy.orm import Session
+
+from server.casework.tables import Item
+from server.clock import from_wire
+from server.people.principal import Principal, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenWork:
+    """One open item: who must do what about which record by when."""
+
+    record: str
+    kind: str
+    region: str | None
+    role: Role
+    task: str
+    opened_at: datetime
+    due_at: datetime
+
+
+def waiting_for(session: Session, reader: Principal, *, limit: int = 200) -> tuple[OpenWork, ...]:
+    """B1: what waits for the roles of ``reader`` where they reach, the least time left first."""
+    mine = select(Item).where(_is_open(), _reached(reader)).order_by(Item.due_at, Item.key)
+    return tuple(_work(item) for item in session.scalars(mine.limit(limit)))
+
+
+def count_waiting(session: Session, reader: Principal) -> int:
+    """How many items wait for ``reader``."""
+    counted = select(func.count()).select_from(Item).where(_is_open(), _reached(reader))
+    return session.scalar(counted) or 0
+
+
+def open_work(session: Session, records: Iterable[str]) -> dict[str, OpenWork]:
+    """The open items of ``records`` by record."""
+    found = select(Item).where(_is_open(), Item.record.in_(list(records)))
+    return {item.record: _work(item) for item in session.scalars(found)}
+
+
+def _is_open() -> ColumnElement[bool]:
+    return Item.closed_at.is_(None)
+
+
+def _reached(reader: Principal) -> ColumnElement[bool]:
+    return or_(false(), *(_held(reader, role) for role in sorted(reader.roles)))
+
+
+def _held(reader: Principal, role: Role) -> ColumnElement[bool]:
+    regions = reader.reach([role])
+    held = Item.role == role.value
+    return held if regions is None else held & Item.region.in_(sorted(regions))
+
+
+def _work(item: Item) -> OpenWork:
+    return OpenWork(
+        record=item.record,
+        kind=item.kind,
+        region=item.region,
+        role=Role(item.role),
+        task=item.task,
+        opened_at=from_wire(item.opened_at),
+        due_at=from_wire(item.due_at),
+    )

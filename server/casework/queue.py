@@ -1,0 +1,48 @@
+"""Opens and closes items: what a change asked for, written in the change's own transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from server.casework.items import Effect, OpenItem
+from server.casework.tables import Item
+from server.clock import to_wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One effect of one record; of several on a record, the last one stands."""
+
+    record: str
+    kind: str
+    region: str | None
+    effect: Effect
+
+
+def apply(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) -> None:
+    """Closes the open items of the records that are named, then opens what was asked for."""
+    if not asked:
+        return
+    last = {one.record: one for one in asked}
+    open_items = Item.record.in_(list(last)) & Item.closed_at.is_(None)
+    session.execute(update(Item).where(open_items).values(closed_at=to_wire(at), closed_by=by))
+    opened = [
+        _row(one, one.effect, at) for one in last.values() if isinstance(one.effect, OpenItem)
+    ]
+    if opened:
+        session.execute(insert(Item), opened)
+
+
+def _row(asked: Asked, effect: OpenItem, at: datetime) -> dict[str, object]:
+    return {
+        "record": asked.record,
+        "kind": asked.kind,
+        "region": asked.region,
+        "role": effect.role.value,
+        "task": effect.task,
+        "opened_at": to_wire(at),
+        "due_at": to_wire(at + effect.term),  # X8: office clocks start at the server
+    }

@@ -1,0 +1,96 @@
+"""Results as they stand in the answer to a push. Pure but for the signature of the server."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from server.proof.acknowledgement import Acknowledged, acknowledge
+from server.sync.batch import Head
+from server.sync.engine import Sync
+from server.sync.kinds import Data
+from server.sync.load import StoredMutation
+from server.sync.wire import Mutation, Outcome, rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is said about one mutation; without ``stored`` nothing was kept under its id."""
+
+    mutation: Mutation
+    stored: StoredMutation | None = None
+    replay: bool = False
+    derived: bool = False
+    retry_after: int | None = None
+    data: Data | None = None
+    data_version: int | None = None
+
+    @classmethod
+    def replayed(cls, mutation: Mutation, stored: StoredMutation) -> Self:
+        """P2: what was said before is said again."""
+        return cls(mutation=mutation, stored=stored, replay=True)
+
+    @classmethod
+    def reused(cls, mutation: Mutation) -> Self:
+        """The id is known with other content, which is kept beside it."""
+        return cls(mutation=mutation)
+
+    @classmethod
+    def again(cls, mutation: Mutation, seconds: int) -> Self:
+        """No outcome: nothing was stored, send again."""
+        return cls(mutation=mutation, retry_after=seconds)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the mutation."""
+        return self.stored.outcome if self.stored else rejected("mutation_reused")
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether the record may differ from what the device computes by itself."""
+        if self.stored is None:
+            return False
+        return self.derived or self.outcome.name in {"merged", "conflict"}
+
+    def showing(self, head: Head) -> Self:
+        """With the record as it is now; its version is the base of the next edit."""
+        return replace(self, data=head.fields, data_version=head.version)
+
+
+def result_of(sync: Sync, told: Told) -> dict[str, Any]:
+    """One entry of ``results``; ``problem`` holds codes, which the API puts into words."""
+    if told.retry_after is not None:
+        return {"id": told.mutation.id, "retry": True, "after": told.retry_after}
+    outcome = told.outcome
+    result: dict[str, Any] = {"id": told.mutation.id, "outcome": outcome.name}
+    if outcome.version is not None:
+        result |= {"version": outcome.version, "flags": list(outcome.flags)}
+    if outcome.fields:
+        result["fields"] = list(outcome.fields)
+    if outcome.conflicts:
+        result["conflicts"] = list(outcome.conflicts)
+    if outcome.waits_for:
+        result["for"] = list(outcome.waits_for)
+    if outcome.code is not None:
+        result["problem"] = {"code": outcome.code, "fields": dict(outcome.fields_wrong)}
+    if told.data is not None:
+        result |= {"data": told.data, "data_version": told.data_version}
+    return result | _proof(sync, told)
+
+
+def _proof(sync: Sync, told: Told) -> dict[str, Any]:
+    stored = told.stored
+    if stored is None or not stored.outcome.is_final:
+        return {}
+    row = Acknowledged(
+        id=stored.id,
+        digest=stored.digest,
+        epoch=stored.epoch,
+        outcome=stored.outcome.name,
+        version=stored.outcome.version,
+        received_at=stored.received_at,
+    )
+    proof: dict[str, Any] = {"ack": acknowledge(sync.key, row)}
+    if stored.outcome.name == "rejected":
+        proof["parked"] = stored.id
+    if told.replay:
+        proof["replay"] = True
+    return proof

@@ -1,0 +1,66 @@
+"""The opaque place in the feed that a device keeps: signed, bound to its user and device."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+SALT = "fieldstamp-cursor-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """A scope gained: the rows at or below ``until`` are still to come, newest first."""
+
+    scope: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Everything up to ``seq`` was handed out, in all ``scopes`` that are not in a back-fill."""
+
+    epoch: str
+    user: str
+    device: str | None
+    seq: int
+    scopes: frozenset[str]
+    backfills: tuple[Backfill, ...] = ()
+
+    def write(self, secret: str) -> str:
+        """The cursor as the device keeps it."""
+        fields = [
+            self.epoch,
+            self.user,
+            self.device,
+            self.seq,
+            sorted(self.scopes),
+            [[fill.scope, fill.until] for fill in self.backfills],
+        ]
+        return _serializer(secret).dumps(fields)
+
+    @classmethod
+    def read(cls, secret: str, text: str) -> Self | None:
+        """The cursor in ``text``; None where this server did not sign it."""
+        try:
+            fields: Any = _serializer(secret).loads(text)
+            epoch, user, device, seq, scopes, backfills = fields
+        except (BadSignature, ValueError):
+            return None
+        return cls(
+            epoch=epoch,
+            user=user,
+            device=device,
+            seq=seq,
+            scopes=frozenset(scopes),
+            backfills=tuple(Backfill(scope=scope, until=until) for scope, until in backfills),
+        )
+
+    def at(self, seq: int) -> Self:
+        """The same cursor further on."""
+        return replace(self, seq=seq)
+
+
+def _serializer(secret: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret, salt=SALT, signer_kwargs={"digest_method": hashlib.sha256})

@@ -1,0 +1,156 @@
+"""The feed's numbers and the scope digests that go with them.
+
+P4: numbers are given one at a time to committed rows: in the write transaction on SQLite, which
+has one writer, and by :func:`number_feed` after the commit on PostgreSQL. A number visible to
+any reader is therefore below every number that is still to come.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from server.db import transaction
+from server.sync.rows import Row, Rows, as_table
+from server.sync.tables import PUT, Feed, Scope
+
+FEED, SCOPE = as_table(Feed), as_table(Scope)
+BATCH = 5000
+"""Rows numbered in one short transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One change in one scope; ``digest`` is 0 unless the record is live there."""
+
+    scope: int
+    record: int
+    item: int
+    version: int
+    digest: int
+
+
+def record_digest(record: str, version: int, data_hash: str) -> int:
+    """The record's part of a scope digest: 8 bytes of SHA-256(``record:version:hash``), signed."""
+    digest = hashlib.sha256(f"{record}:{version}:{data_hash}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+def to_wire_sum(signed: int) -> str:
+    """A sum mod 2^64 as 16 hex digits."""
+    return f"{signed % 2**64:016x}"
+
+
+def _wrapped(total: int) -> int:
+    return (total + 2**63) % 2**64 - 2**63
+
+
+@dataclass(slots=True)
+class Tally:
+    """What numbering changes in one scope."""
+
+    records: int = 0
+    digest: int = 0
+    last_seq: int = 0
+
+
+def tally(
+    numbered: Iterable[tuple[int, FeedRow]], superseded: Iterable[FeedRow]
+) -> Mapping[int, Tally]:
+    """Per scope, the change of count and digest by new rows and the numbered rows they replace."""
+    tallies: dict[int, Tally] = defaultdict(Tally)
+    for seq, row in numbered:
+        counted = tallies[row.scope]
+        counted.records += row.item == PUT
+        counted.digest += row.digest
+        counted.last_seq = max(counted.last_seq, seq)
+    for row in superseded:
+        tallies[row.scope].records -= row.item == PUT
+        tallies[row.scope].digest -= row.digest
+    return tallies
+
+
+def update_scopes(rows: Rows, tallies: Mapping[int, Tally]) -> None:
+    """Brings the scopes in step with the feed; one sequencer at a time does this."""
+    if not tallies:
+        return
+    current = rows.select(
+        f"SELECT key, records, digest FROM scope WHERE {rows.among('key')}", rows.listed(tallies)
+    )
+    changed = [
+        (key, records + (t := tallies[key]).records, _wrapped(digest + t.digest), t.last_seq)
+        for key, records, digest in current
+    ]
+    rows.update(SCOPE, ("key", "records", "digest", "last_seq"), changed)
+
+
+def append(rows: Rows, fresh: Sequence[FeedRow], replaced: Sequence[FeedRow]) -> None:
+    """Adds rows to the feed within the writer's transaction.
+
+    On SQLite they are numbered here and replace the rows of the same (record, scope). On
+    PostgreSQL they stay un-numbered until the sequencer, so that no writer waits for another.
+    """
+    columns = ("scope", "record", "item", "version", "digest")
+    plain = [(row.scope, row.record, row.item, row.version, row.digest) for row in fresh]
+    if not rows.sqlite:
+        rows.insert(FEED, columns, plain)
+        return
+    rows.delete(FEED, ("record", "scope"), [(row.record, row.scope) for row in replaced])
+    head = rows.select("SELECT seq FROM feed_head")[0][0]
+    numbers = range(head + 1, head + 1 + len(fresh))
+    rows.insert(FEED, ("seq", *columns), [(n, *row) for n, row in zip(numbers, plain, strict=True)])
+    rows.execute("UPDATE feed_head SET seq = ?", head + len(fresh))
+    update_scopes(rows, tally(zip(numbers, fresh, strict=True), replaced))
+
+
+def number_feed(session: Session) -> int:
+    """Numbers committed rows in their order, in one short transaction; how many it numbered.
+
+    Does nothing where another process is numbering, and on SQLite, where writers number.
+    """
+    with transaction(session):
+        rows = Rows(session)
+        if rows.sqlite:
+            return 0
+        # P4: the rows are read only after the head is locked, so none that commits later can
+        # come before them.
+        head = rows.select("SELECT seq FROM feed_head FOR UPDATE SKIP LOCKED")
+        if not head:
+            return 0
+        return _number(rows, head[0][0])
+
+
+def _number(rows: Rows, head: int) -> int:
+    found = rows.select(
+        "SELECT key, scope, record, item, version, digest FROM feed"
+        " WHERE seq IS NULL ORDER BY key LIMIT ?",
+        BATCH,
+    )
+    if not found:
+        return 0
+    newest: dict[tuple[int, int], Row] = {(row[1], row[2]): row for row in found}
+    kept = sorted(newest.values())
+    numbers = range(head + 1, head + 1 + len(kept))
+    rows.delete(FEED, ("key",), [row[:1] for row in found if newest[row[1], row[2]] is not row])
+    superseded = _supersede(rows, kept)
+    rows.update(FEED, ("key", "seq"), [(row[0], n) for n, row in zip(numbers, kept, strict=True)])
+    fresh = [FeedRow(*row[1:]) for row in kept]
+    update_scopes(rows, tally(zip(numbers, fresh, strict=True), superseded))
+    rows.execute("UPDATE feed_head SET seq = ?", head + len(kept))
+    return len(found)
+
+
+def _supersede(rows: Rows, kept: Sequence[Row]) -> list[FeedRow]:
+    """Removes the numbered rows that ``kept`` replaces, and gives them back."""
+    records = rows.listed([row[2] for row in kept])
+    old = rows.select(
+        "SELECT key, scope, record, item, version, digest FROM feed"
+        f" WHERE {rows.among('record')} AND seq IS NOT NULL",
+        records,
+    )
+    pairs = {(row[1], row[2]) for row in kept}
+    gone = [row for row in old if (row[1], row[2]) in pairs]
+    rows.delete(FEED, ("key",), [row[:1] for row in gone])
+    return [FeedRow(*row[1:]) for row in gone]

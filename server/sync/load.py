@@ -1,0 +1,162 @@
+"""Loads what a batch needs: mutations already known, records locked, parents, references."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from server.proof.seal import Link
+from server.sync.batch import Head
+from server.sync.decide import ids_in
+from server.sync.kinds import Placement, Registry
+from server.sync.merge import FieldVersion
+from server.sync.rows import Row, Rows
+from server.sync.wire import Mutation, Outcome
+
+HEAD_COLUMNS = (
+    "key, id, kind, version, state, parent, creator, region, scopes, data, hash,"
+    " field_versions, created_at"
+)
+MUTATION_COLUMNS = (
+    'key, id, "user", content, digest, epoch, outcome, code, version, result, received_at'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMutation:
+    """A mutation as its row tells it."""
+
+    key: int
+    id: str
+    user: str
+    content: str
+    digest: str | None
+    epoch: str
+    outcome: Outcome
+    received_at: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Loaded:
+    """What the store knows of a batch."""
+
+    epoch: str
+    known: dict[str, StoredMutation] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+
+def unpack_versions(text: str, fields: Mapping[str, Any]) -> dict[str, FieldVersion]:
+    """Reads what :func:`pack_versions` wrote."""
+    packed: dict[str, list[Any]] = orjson.loads(text)
+    shared = packed.pop("*", None)
+    entries: dict[str, Any] = dict.fromkeys(fields, tuple(shared)) if shared else {}
+    entries.update((name, tuple(entry)) for name, entry in packed.items())
+    return entries
+
+
+def referred(registry: Registry, mutations: Iterable[Mutation]) -> set[str]:
+    """The ids of the records that the mutations touch or refer to."""
+    ids: set[str] = set()
+    for mutation in mutations:
+        ids.add(mutation.record)
+        kind = registry.get(mutation.kind)
+        if kind is not None and not mutation.malformed:
+            for name in kind.references:
+                ids.update(ids_in(mutation.set.get(name)))
+    return ids
+
+
+def load(rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, user: str) -> Loaded:
+    """What is known of the mutations, their records, references and parents; records locked."""
+    if not rows.sqlite:
+        # P2: two pushes of one user never decide the same mutation at once.
+        rows.select("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", user)
+    loaded = Loaded(epoch=rows.select("SELECT name FROM epoch ORDER BY number DESC LIMIT 1")[0][0])
+    wanted = {mutation.id for mutation in mutations}
+    wanted |= {mutation.after for mutation in mutations if mutation.after}
+    loaded.known = known_mutations(rows, wanted)
+    load_heads(rows, loaded, referred(registry, mutations))
+    return loaded
+
+
+def known_mutations(rows: Rows, ids: Iterable[str]) -> dict[str, StoredMutation]:
+    """Mutations of these ids that the store has, whoever sent them."""
+    found = rows.select(
+        f"SELECT {MUTATION_COLUMNS} FROM mutation WHERE {rows.among('id')}",
+        rows.listed(sorted(ids)),
+    )
+    return {row[1]: _stored_mutation(row) for row in found}
+
+
+def _stored_mutation(row: Row) -> StoredMutation:
+    told = orjson.loads(row[9])
+    outcome = Outcome(
+        name=row[6],
+        code=row[7],
+        version=row[8],
+        fields=tuple(told.get("fields", ())),
+        conflicts=tuple(told.get("conflicts", ())),
+        flags=tuple(told.get("flags", ())),
+        fields_wrong=told.get("wrong", {}),
+        waits_for=tuple(told.get("for", ())),
+    )
+    return StoredMutation(
+        key=row[0],
+        id=row[1],
+        user=row[2],
+        content=row[3],
+        digest=row[4],
+        epoch=row[5],
+        outcome=outcome,
+        received_at=row[10],
+    )
+
+
+def known_links(rows: Rows, device: str, links: Sequence[Link]) -> Mapping[int, frozenset[str]]:
+    """The digests that the store has at the numbers before ``links``, by number."""
+    before = {link.n - 1 for link in links} - {link.n for link in links}
+    found = rows.select(
+        f"SELECT n, digest FROM mutation WHERE device = ? AND {rows.among('n')}"
+        " AND digest IS NOT NULL",
+        device,
+        rows.listed(sorted(before)),
+    )
+    return {n: frozenset(digest for at, digest in found if at == n) for n, _digest in found}
+
+
+def load_heads(rows: Rows, loaded: Loaded, ids: Iterable[str]) -> None:
+    """Adds the records of these ids and their parents, locked in the order of their ids."""
+    listed = rows.listed(sorted(ids))
+    among = rows.among("id")
+    lock = "" if rows.sqlite else " ORDER BY id FOR UPDATE"
+    found = rows.select(
+        f"SELECT {HEAD_COLUMNS} FROM record WHERE {among}"
+        f" OR key IN (SELECT parent FROM record WHERE {among}){lock}",
+        listed,
+        listed,
+    )
+    names = {row[0]: row[1] for row in found}
+    for row in found:
+        head = read_head(row, names)
+        loaded.heads[head.id] = head
+        loaded.hashes[head.id] = row[10]
+
+
+def read_head(row: Row, names: Mapping[int, str]) -> Head:
+    """A head from its row; ``names`` gives the ids of parents by key."""
+    fields = orjson.loads(row[9])
+    return Head(
+        key=row[0],
+        id=row[1],
+        kind=row[2],
+        version=row[3],
+        state=row[4],
+        parent=names.get(row[5]) if row[5] else None,
+        creator=row[6],
+        placement=Placement(scopes=frozenset(orjson.loads(row[8])), region=row[7]),
+        fields=fields,
+        versions=unpack_versions(row[11], fields),
+        created_at=row[12],
+    )

@@ -1,0 +1,281 @@
+"""P4, P5: changes behind a cursor, in order, in the reader's scopes; each page is one snapshot.
+
+Bodies are sent as they are stored. A scope gained is back-filled newest first behind the tail; a
+scope lost is one event.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from sqlalchemy.orm import Session
+
+from server.clock import to_wire
+from server.db import begin_snapshot, told_faults
+from server.people.principal import Principal
+from server.sync.cursor import Backfill, Cursor
+from server.sync.engine import Sync
+from server.sync.feed import number_feed, to_wire_sum
+from server.sync.rows import Row, Rows
+from server.sync.tables import LIVE
+
+MAX_PAGE = 1000
+DEFAULT_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRow:
+    """A scope as the feed has it at the moment of the snapshot."""
+
+    key: int
+    name: str
+    last_seq: int
+    records: int
+    digest: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Page:
+    """One page on its way out; ``items`` are JSON texts."""
+
+    cursor: Cursor
+    events: list[dict[str, str]] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
+    more: bool = False
+    digest: list[dict[str, Any]] = field(default_factory=list)
+    resync: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a page is read from."""
+
+    rows: Rows
+    epoch: str
+    head: int
+    scopes: Mapping[str, ScopeRow]
+    """The reader's scopes that the feed knows, by name."""
+    unnumbered: bool
+
+
+def pull(
+    sync: Sync, session: Session, reader: Principal, *, cursor: str | None, limit: int
+) -> bytes:
+    """The answer to a pull, as JSON. ``limit`` is at most :data:`MAX_PAGE`."""
+    with told_faults():
+        snapshot = _look(session, reader)
+        if snapshot.unnumbered and number_feed(session):
+            snapshot = _look(session, reader)
+        page = _page(sync, snapshot, reader, cursor, min(max(limit, 1), MAX_PAGE))
+    return _render(sync, snapshot, page)
+
+
+def _look(session: Session, reader: Principal) -> Snapshot:
+    """Head, epoch and scopes, in the first statement of one snapshot."""
+    begin_snapshot(session)
+    rows = Rows(session)
+    found = rows.select(
+        "SELECT key, name, last_seq, records, digest, 0, 0, '' FROM scope"
+        f" WHERE {rows.among('name')}"
+        " UNION ALL SELECT 0, '', 0, 0, 0, seq,"
+        " (SELECT count(*) FROM (SELECT 1 FROM feed WHERE seq IS NULL LIMIT 1) AS pending),"
+        " (SELECT name FROM epoch ORDER BY number DESC LIMIT 1) FROM feed_head",
+        rows.listed(sorted(reader.scopes)),
+    )
+    head = next(row for row in found if row[0] == 0)
+    scopes = {row[1]: ScopeRow(*row[:5]) for row in found if row[0]}
+    return Snapshot(rows=rows, epoch=head[7], head=head[5], scopes=scopes, unnumbered=bool(head[6]))
+
+
+def _page(sync: Sync, snapshot: Snapshot, reader: Principal, text: str | None, limit: int) -> Page:
+    fresh = Cursor(
+        epoch=snapshot.epoch,
+        user=reader.user,
+        device=reader.device,
+        seq=0,
+        scopes=reader.scopes,
+    )
+    if text is None:
+        return _fill(snapshot, reader, Page(cursor=fresh), limit)
+    cursor = Cursor.read(sync.secret, text)
+    reason = _unusable(snapshot, reader, cursor)
+    if cursor is None or reason is not None:
+        return Page(cursor=fresh, resync=reason)
+    return _fill(snapshot, reader, _follow_scopes(reader, cursor), limit)
+
+
+def _unusable(snapshot: Snapshot, reader: Principal, cursor: Cursor | None) -> str | None:
+    """Why the device must begin anew, if it must."""
+    if cursor is None or (cursor.user, cursor.device) != (reader.user, reader.device):
+        return "cursor_unknown"
+    if cursor.epoch != snapshot.epoch:
+        return "epoch_changed"
+    return "cursor_ahead" if cursor.seq > snapshot.head else None
+
+
+def _follow_scopes(reader: Principal, cursor: Cursor) -> Page:
+    """P5: scopes are read from the live tables; what was lost or gained since is said."""
+    lost, gained = cursor.scopes - reader.scopes, reader.scopes - cursor.scopes
+    events = [{"event": "scope_leave", "scope": scope} for scope in sorted(lost)]
+    events += [{"event": "scope_enter", "scope": scope} for scope in sorted(gained)]
+    kept = tuple(fill for fill in cursor.backfills if fill.scope not in lost)
+    added = tuple(Backfill(scope=scope, until=cursor.seq) for scope in sorted(gained))
+    moved = replace(cursor, scopes=reader.scopes, backfills=kept + added)
+    return Page(cursor=moved, events=events)
+
+
+def _fill(snapshot: Snapshot, reader: Principal, page: Page, limit: int) -> Page:
+    """The tail first, so that new work arrives while a back-fill goes on behind it."""
+    start = page.cursor.seq
+    found = _tail(snapshot, start, limit + 1)
+    page.more = len(found) > limit
+    found = found[:limit]
+    page.cursor = page.cursor.at(found[-1][0] if page.more else snapshot.head)
+    if not page.more and page.cursor.backfills:
+        found += _backfill(snapshot, page, limit - len(found))
+    page.items = list(_items(snapshot, reader, found, since=start))
+    if not page.more and not page.cursor.backfills and not snapshot.unnumbered:
+        page.digest = _digests(snapshot, reader)
+    return page
+
+
+FEED_COLUMNS = "seq, scope, record, item, version"
+
+
+def _tail(snapshot: Snapshot, start: int, limit: int) -> list[Row]:
+    """Feed rows behind ``start`` in order; scopes without news are not asked."""
+    keys = [scope.key for scope in snapshot.scopes.values() if scope.last_seq > start]
+    if not keys:
+        return []
+    one = (
+        f"SELECT * FROM (SELECT {FEED_COLUMNS} FROM feed"
+        " WHERE scope = ? AND seq > ? ORDER BY seq LIMIT ?) AS part"
+    )
+    statement = " UNION ALL ".join([one] * len(keys)) + " ORDER BY seq LIMIT ?"
+    parameters = [value for key in keys for value in (key, start, limit)]
+    return snapshot.rows.select(statement, *parameters, limit)
+
+
+def _backfill(snapshot: Snapshot, page: Page, limit: int) -> list[Row]:
+    """The next rows of the first open back-fill, newest first."""
+    first, *others = page.cursor.backfills
+    scope = snapshot.scopes.get(first.scope)
+    found: list[Row] = []
+    if scope is not None and limit > 0:
+        found = snapshot.rows.select(
+            f"SELECT {FEED_COLUMNS} FROM feed WHERE scope = ? AND seq <= ?"
+            " ORDER BY seq DESC LIMIT ?",
+            scope.key,
+            first.until,
+            limit,
+        )
+    done = scope is None or (limit > 0 and len(found) < limit)
+    rest = () if done else (Backfill(scope=first.scope, until=_below(found, first.until)),)
+    page.cursor = replace(page.cursor, backfills=(*rest, *others))
+    page.more = bool(page.cursor.backfills)
+    return found
+
+
+def _below(found: Sequence[Row], until: int) -> int:
+    return found[-1][0] - 1 if found else until
+
+
+RECORD_COLUMNS = "key, id, kind, version, state, parent, scopes, hash, data"
+
+
+def _items(
+    snapshot: Snapshot, reader: Principal, found: Sequence[Row], *, since: int
+) -> Iterable[str]:
+    """One item a record; a put is preceded by its parent's where the device may not have it."""
+    records = _records(snapshot, {row[2] for row in found})
+    parents = {record[5] for record in records.values() if record[5]} - set(records)
+    records |= _records(snapshot, _news(snapshot, parents, since))
+    names = {scope.key: scope.name for scope in snapshot.scopes.values()}
+    sent: set[int] = set()
+    for _seq, scope, key, _item, _version in found:
+        for record in _with_parents(records, records[key]):
+            if record[0] in sent:
+                continue
+            sent.add(record[0])
+            yield _item_text(record, reader, names[scope])
+
+
+def _news(snapshot: Snapshot, parents: set[int], since: int) -> set[int]:
+    """Of these parents, the ones whose newest row the device at ``since`` has not seen."""
+    if not parents:
+        return set()
+    rows = snapshot.rows
+    keys = rows.listed(sorted(scope.key for scope in snapshot.scopes.values()))
+    found = rows.select(
+        f"SELECT record FROM feed WHERE {rows.among('record')} AND {rows.among('scope')}"
+        " AND seq > ?",
+        rows.listed(sorted(parents)),
+        keys,
+        since,
+    )
+    return {row[0] for row in found}
+
+
+def _records(snapshot: Snapshot, keys: set[int]) -> dict[int, Row]:
+    if not keys:
+        return {}
+    rows = snapshot.rows
+    found = rows.select(
+        f"SELECT {RECORD_COLUMNS} FROM record WHERE {rows.among('key')}",
+        rows.listed(sorted(keys)),
+    )
+    return {row[0]: row for row in found}
+
+
+def _with_parents(records: Mapping[int, Row], record: Row) -> list[Row]:
+    """The record behind those of its ancestors that are at hand."""
+    line = [record]
+    while (parent := records.get(line[0][5])) is not None:
+        line.insert(0, parent)
+    return line
+
+
+def _item_text(record: Row, reader: Principal, scope: str) -> str:
+    """A put, a withdrawal, or a leave where none of the reader's scopes holds the record."""
+    _key, id_, kind, version, state, _parent, scopes, data_hash, data = record
+    held = [name for name in orjson.loads(scopes) if name in reader.scopes]
+    if not held:
+        return f'{{"item":"leave","kind":"{kind}","record":"{id_}","scope":"{scope}"}}'
+    pairs = orjson.dumps(held).decode()
+    if state != LIVE:
+        return (
+            f'{{"item":"withdrawn","kind":"{kind}","record":"{id_}",'
+            f'"version":{version},"scopes":{pairs}}}'
+        )
+    return (
+        f'{{"item":"put","kind":"{kind}","record":"{id_}","version":{version},'
+        f'"scopes":{pairs},"hash":"{data_hash}","data":{data}}}'
+    )
+
+
+def _digests(snapshot: Snapshot, reader: Principal) -> list[dict[str, Any]]:
+    """P7: what the device must hold at this place, scope by scope."""
+    empty = {name: ScopeRow(0, name, 0, 0, 0) for name in reader.scopes}
+    return [
+        {"scope": name, "count": row.records, "sum": to_wire_sum(row.digest)}
+        for name, row in sorted({**empty, **snapshot.scopes}.items())
+    ]
+
+
+def _render(sync: Sync, snapshot: Snapshot, page: Page) -> bytes:
+    answer: dict[str, Any] = {
+        "protocol": 1,
+        "epoch": snapshot.epoch,
+        "server_time": to_wire(sync.clock.now()),
+        "cursor": None if page.resync else page.cursor.write(sync.secret),
+        "more": page.more,
+        "backfilling": [fill.scope for fill in page.cursor.backfills],
+        "events": page.events,
+        "digest": page.digest,
+        "backoff": 0 if page.more else sync.poll_seconds,
+    }
+    if page.resync:
+        answer["resync_required"] = page.resync
+    outside = orjson.dumps(answer)
+    return outside[:-1] + b',"items":[' + ",".join(page.items).encode() + b"]}"

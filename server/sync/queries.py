@@ -1,0 +1,146 @@
+"""The engine's one door for readers: records, history, and what was received. Reads only."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.people.principal import Principal
+from server.sync.kinds import Data, Registry
+from server.sync.tables import LIVE, MutationRow, Record, RecordVersion, Unapplied
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """A record as it stands."""
+
+    id: str
+    kind: str
+    version: int
+    live: bool
+    data: Data
+    scopes: frozenset[str]
+    region: str | None
+    creator: str
+    parent: str | None
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVersion:
+    """B4: one version: who wrote it, from where, and field → (old, new)."""
+
+    version: int
+    user: str
+    device: str | None
+    writer: str
+    live: bool
+    changed: Mapping[str, tuple[Any, Any]]
+    at: str
+    mutation: str
+    seal: str
+
+
+def may_open(registry: Registry, reader: Principal, record: StoredRecord) -> bool:
+    """P5: by scope, or by an office role that covers the record's region."""
+    if record.scopes & reader.scopes:
+        return True
+    kind = registry.get(record.kind)
+    return kind is not None and reader.has(kind.office_roles, record.region)
+
+
+def find_record(session: Session, record: str) -> StoredRecord | None:
+    """The record with this id, whoever may see it."""
+    return find_records(session, [record]).get(record)
+
+
+def find_records(session: Session, records: Iterable[str]) -> dict[str, StoredRecord]:
+    """Records by id; ids that name none are left out."""
+    return _read(session, Record.id.in_(sorted(set(records))))
+
+
+def children(session: Session, record: str, kind: str) -> list[StoredRecord]:
+    """The live records of ``kind`` beneath ``record``, in the order in which they arrived."""
+    parent = select(Record.key).where(Record.id == record).scalar_subquery()
+    found = _read(session, (Record.parent == parent) & (Record.kind == kind))
+    return sorted((one for one in found.values() if one.live), key=lambda one: one.id)
+
+
+def _read(session: Session, wanted: Any) -> dict[str, StoredRecord]:
+    above = select(Record.key, Record.id).subquery()
+    rows = session.execute(
+        select(Record, above.c.id).outerjoin(above, above.c.key == Record.parent).where(wanted)
+    )
+    return {row.id: _record(row, parent) for row, parent in rows}
+
+
+def _record(row: Record, parent: str | None) -> StoredRecord:
+    return StoredRecord(
+        id=row.id,
+        kind=row.kind,
+        version=row.version,
+        live=row.state == LIVE,
+        data=orjson.loads(row.data),
+        scopes=frozenset(orjson.loads(row.scopes)),
+        region=row.region,
+        creator=row.creator,
+        parent=parent,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def history(session: Session, record: str) -> list[StoredVersion]:
+    """Every version of a record, the first one first."""
+    rows = session.execute(
+        select(RecordVersion, MutationRow.id, MutationRow.seal)
+        .join(Record, Record.key == RecordVersion.record)
+        .join(MutationRow, MutationRow.key == RecordVersion.mutation)
+        .where(Record.id == record)
+        .order_by(RecordVersion.version)
+    )
+    return [_version(row, mutation, seal) for row, mutation, seal in rows]
+
+
+def _version(row: RecordVersion, mutation: str, seal: str) -> StoredVersion:
+    told = orjson.loads(row.changed)
+    pairs = {name: (None, new) for name, new in told.items()} if row.version == 1 else told
+    return StoredVersion(
+        version=row.version,
+        user=row.user,
+        device=row.device,
+        writer=row.writer,
+        live=row.state == LIVE,
+        changed={name: (old, new) for name, (old, new) in pairs.items()},
+        at=row.at,
+        mutation=mutation,
+        seal=seal,
+    )
+
+
+def creation_received(session: Session, record: str, user: str) -> Data | None:
+    """The values of the create of ``record`` that ``user`` sent, whatever became of it.
+
+    None where this server received none from this user.
+    """
+    made = (
+        select(MutationRow.body)
+        .join(RecordVersion, RecordVersion.mutation == MutationRow.key)
+        .join(Record, Record.key == RecordVersion.record)
+        .where(Record.id == record, RecordVersion.version == 1, MutationRow.user == user)
+    )
+    kept = (
+        select(MutationRow.body)
+        .join(Unapplied, Unapplied.mutation == MutationRow.key)
+        .where(Unapplied.record == record, Unapplied.user == user)
+    )
+    for body in session.execute(made.union_all(kept)).scalars():
+        mutation = orjson.loads(body)
+        if mutation.get("action") == "create":
+            values: Data = mutation.get("set", {})
+            return values
+    return None

@@ -1,0 +1,301 @@
+"""Writes what a batch decided: a handful of statements for any number of mutations."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.proof.encoding import canonical, sha256_hex
+from server.proof.seal import Verdict
+from server.sync import feed
+from server.sync.batch import Head, Sender, Written
+from server.sync.feed import FeedRow, record_digest
+from server.sync.load import Loaded
+from server.sync.merge import ABSENT
+from server.sync.rows import Row, Rows, as_table
+from server.sync.tables import (
+    LEAVE,
+    LIVE,
+    PUT,
+    WITHDRAWAL,
+    Awaited,
+    MutationRow,
+    Record,
+    RecordVersion,
+    ReusedMutation,
+    Scope,
+    Unapplied,
+)
+from server.sync.wire import Mutation, Outcome
+
+MUTATION, RECORD, VERSION = as_table(MutationRow), as_table(Record), as_table(RecordVersion)
+SCOPE, AWAITED, UNAPPLIED = as_table(Scope), as_table(Awaited), as_table(Unapplied)
+REUSED = as_table(ReusedMutation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """One mutation of the batch, to be written; ``key`` is that of its row if it was waiting."""
+
+    mutation: Mutation
+    outcome: Outcome
+    verdict: Verdict
+    writes: tuple[Written, ...]
+    key: int | None = None
+
+
+def pack_versions(head: Head) -> str:
+    """``field_versions`` as JSON; what most fields share stands once, under ``*``."""
+    entries = {name: tuple(entry) for name, entry in head.versions.items()}
+    shared = Counter(entries.values()).most_common(1)[0][0] if entries else None
+    packed: dict[str, Any] = {
+        name: entry for name, entry in entries.items() if entry != shared or name not in head.fields
+    }
+    return canonical(packed | {"*": shared} if shared else packed).decode()
+
+
+def keep_reused(rows: Rows, mutations: Sequence[Mutation], *, user: str, at: str) -> None:
+    """P6: keeps other content that came under known ids; a repeated one is there already."""
+    columns = ("id", "content", "user", "device", "body", "received_at")
+    kept = [(m.id, m.content, user, m.device, m.body, at) for m in mutations]
+    rows.insert(REUSED, columns, kept, skip_known=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class Writing:
+    """One batch on its way to the tables."""
+
+    rows: Rows
+    loaded: Loaded
+    user: str
+    writer: Sender
+    at: str
+    keys: dict[str, int] = field(default_factory=dict)
+    """Integer keys of records by id."""
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Records by id as they are written: ``data`` as canonical JSON, and its hash."""
+
+
+def write(writing: Writing, decided: Sequence[Decided]) -> None:
+    """Writes every outcome and every effect of a batch. The caller commits."""
+    mutation_keys = _write_mutations(writing, decided)
+    finals: dict[str, Head] = {}
+    for item in decided:
+        finals.update((written.head.id, written.head) for written in item.writes)
+    _write_heads(writing, finals)
+    _write_versions(writing, decided, mutation_keys)
+    _write_feed(writing, finals)
+
+
+def _write_mutations(writing: Writing, decided: Sequence[Decided]) -> Mapping[str, int]:
+    rows = writing.rows
+    fresh = [item for item in decided if item.key is None]
+    again = [item for item in decided if item.key is not None]
+    keys = {item.mutation.id: item.key for item in again if item.key is not None}
+    fresh_keys = rows.next_keys(MUTATION, len(fresh))
+    keys |= {item.mutation.id: key for item, key in zip(fresh, fresh_keys, strict=True)}
+    rows.insert(MUTATION, FRESH_COLUMNS, [_mutation_row(writing, item, keys) for item in fresh])
+    told = [
+        (
+            item.key,
+            item.outcome.name,
+            item.outcome.code,
+            item.outcome.version,
+            told_of(item.outcome),
+        )
+        for item in again
+    ]
+    rows.update(MUTATION, ("key", "outcome", "code", "version", "result"), told)
+    waited = [(item.key,) for item in again]
+    rows.delete(AWAITED, ("mutation",), waited)
+    rows.delete(UNAPPLIED, ("mutation",), waited)
+    _write_unapplied(rows, decided, keys)
+    return keys
+
+
+FRESH_COLUMNS = (
+    "key", "id", "writer", "user", "device", "n", "body", "content", "prev", "sig", "digest",
+    "seal", "epoch", "outcome", "code", "version", "result", "received_at",
+)  # fmt: skip
+
+
+def _mutation_row(writing: Writing, item: Decided, keys: Mapping[str, int]) -> Row:
+    mutation, outcome = item.mutation, item.outcome
+    seal = mutation.seal
+    return (
+        keys[mutation.id],
+        mutation.id,
+        writing.writer,
+        writing.user,
+        mutation.device,
+        mutation.n,
+        mutation.body,
+        mutation.content,
+        seal.prev if seal else None,
+        seal.sig if seal else None,
+        mutation.digest,
+        item.verdict,
+        writing.loaded.epoch,
+        outcome.name,
+        outcome.code,
+        outcome.version,
+        told_of(outcome),
+        writing.at,
+    )
+
+
+def told_of(outcome: Outcome) -> str:
+    """What else an outcome says, as JSON, so that a replay repeats it (P2)."""
+    told = {
+        "fields": outcome.fields,
+        "conflicts": outcome.conflicts,
+        "flags": outcome.flags,
+        "wrong": outcome.fields_wrong,
+        "for": outcome.waits_for,
+    }
+    return canonical({name: value for name, value in told.items() if value}).decode()
+
+
+def _write_unapplied(rows: Rows, decided: Sequence[Decided], keys: Mapping[str, int]) -> None:
+    kept = [item for item in decided if item.outcome.name in {"waiting", "rejected"}]
+    rows.insert(
+        UNAPPLIED,
+        ("mutation", "record", "user"),
+        [(keys[item.mutation.id], item.mutation.record, item.mutation.user) for item in kept],
+    )
+    awaited = {(name, keys[item.mutation.id]) for item in kept for name in item.outcome.waits_for}
+    rows.insert(AWAITED, ("awaited", "mutation"), sorted(awaited))
+
+
+RECORD_COLUMNS = (
+    "key", "version", "state", "region", "scopes", "data", "hash", "field_versions", "updated_at",
+)  # fmt: skip
+NEW_COLUMNS = (*RECORD_COLUMNS, "id", "kind", "parent", "creator", "created_at")
+
+
+def _write_heads(writing: Writing, finals: Mapping[str, Head]) -> None:
+    new = [head for head in finals.values() if head.key is None]
+    writing.keys = {head.id: head.key for head in writing.loaded.heads.values() if head.key}
+    fresh_keys = writing.rows.next_keys(RECORD, len(new))
+    writing.keys |= {head.id: key for head, key in zip(new, fresh_keys, strict=True)}
+    for head in finals.values():
+        data = canonical(head.fields)
+        writing.texts[head.id] = (data.decode(), sha256_hex(data)[:16])
+    changed = [head for head in finals.values() if head.key is not None]
+    writing.rows.update(RECORD, RECORD_COLUMNS, [_record_row(writing, head) for head in changed])
+    added = [(*_record_row(writing, head), *_birth(writing, head)) for head in new]
+    writing.rows.insert(RECORD, NEW_COLUMNS, added)
+
+
+def _record_row(writing: Writing, head: Head) -> Row:
+    return (
+        writing.keys[head.id],
+        head.version,
+        head.state,
+        head.placement.region,
+        canonical(sorted(head.placement.scopes)).decode(),
+        *writing.texts[head.id],
+        pack_versions(head),
+        writing.at,
+    )
+
+
+def _birth(writing: Writing, head: Head) -> Row:
+    parent = writing.keys[head.parent] if head.parent else None
+    return (head.id, head.kind, parent, head.creator, writing.at)
+
+
+def _write_versions(
+    writing: Writing, decided: Sequence[Decided], mutation_keys: Mapping[str, int]
+) -> None:
+    columns = (
+        "record", "version", "mutation", "user", "device", "writer", "state", "changed", "at",
+    )  # fmt: skip
+    history = [
+        (
+            writing.keys[written.head.id],
+            written.head.version,
+            mutation_keys[item.mutation.id],
+            writing.user,
+            item.mutation.device,
+            writing.writer,
+            written.head.state,
+            _changed_text(written),
+            writing.at,
+        )
+        for item in decided
+        for written in item.writes
+    ]
+    writing.rows.insert(VERSION, columns, history)
+
+
+def _changed_text(written: Written) -> str:
+    if written.head.version == 1:
+        return canonical(written.head.fields).decode()
+    pairs = {
+        name: [None if value is ABSENT else value for value in pair]
+        for name, pair in written.changed.items()
+    }
+    return canonical(pairs).decode()
+
+
+def _write_feed(writing: Writing, finals: Mapping[str, Head]) -> None:
+    names = {scope for head in finals.values() for scope in head.placement.scopes}
+    before = writing.loaded.heads
+    names |= {s for id_ in finals if id_ in before for s in before[id_].placement.scopes}
+    scopes = _scope_keys(writing.rows, names)
+    puts: list[FeedRow] = []
+    leaves: list[FeedRow] = []
+    replaced: list[FeedRow] = []
+    for head in finals.values():
+        puts += _puts(writing, head, scopes)
+        old = before.get(head.id)
+        if old is not None:
+            replaced += _replaced(writing, old, head, scopes)
+            leaves += _leaves(writing, old, head, scopes)
+    feed.append(writing.rows, puts + leaves, replaced)
+
+
+def _puts(writing: Writing, head: Head, scopes: Mapping[str, int]) -> list[FeedRow]:
+    key, live = writing.keys[head.id], head.state == LIVE
+    digest = record_digest(head.id, head.version, writing.texts[head.id][1]) if live else 0
+    item = PUT if live else WITHDRAWAL
+    return [
+        FeedRow(scopes[scope], key, item, head.version, digest)
+        for scope in sorted(head.placement.scopes)
+    ]
+
+
+def _leaves(writing: Writing, old: Head, head: Head, scopes: Mapping[str, int]) -> list[FeedRow]:
+    left = sorted(old.placement.scopes - head.placement.scopes)
+    key = writing.keys[head.id]
+    return [FeedRow(scopes[scope], key, LEAVE, head.version, 0) for scope in left]
+
+
+def _replaced(writing: Writing, old: Head, head: Head, scopes: Mapping[str, int]) -> list[FeedRow]:
+    """The feed rows that the new ones replace, as they were counted."""
+    key, live = writing.keys[old.id], old.state == LIVE
+    digest = record_digest(old.id, old.version, writing.loaded.hashes[old.id]) if live else 0
+    was_in = old.placement.scopes
+    return [
+        FeedRow(
+            scopes[scope],
+            key,
+            (PUT if live else WITHDRAWAL) if scope in was_in else LEAVE,
+            old.version,
+            digest if scope in was_in else 0,
+        )
+        for scope in sorted(was_in | head.placement.scopes)
+    ]
+
+
+def _scope_keys(rows: Rows, names: Iterable[str]) -> dict[str, int]:
+    wanted = sorted(set(names))
+    find = f"SELECT name, key FROM scope WHERE {rows.among('name')}"
+    known: dict[str, int] = dict(rows.select(find, rows.listed(wanted)))
+    missing = [(name, 0, 0, 0) for name in wanted if name not in known]
+    if missing:
+        columns = ("name", "last_seq", "records", "digest")
+        rows.insert(SCOPE, columns, missing, skip_known=True)
+        known |= dict(rows.select(find, rows.listed(wanted)))
+    return known
