@@ -1,0 +1,72 @@
+"""Writes into a photo's record what became of its bytes, through the same push as every writer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from server.media.engine import Media
+from server.media.queries import Due
+from server.media.settling import tell_due
+from server.people.principal import Principal
+from server.sync.engine import Sync
+from server.sync.push import Envelope, push_batch
+from server.sync.queries import StoredRecord, find_record
+
+SERVER = Principal(user="server", name="server", session="")
+TAKEN = frozenset({"applied", "merged"})
+PLACE = frozenset({"lat", "lon"})
+
+
+def tell_arrivals(session: Session, sync: Sync, media: Media) -> int:
+    """Tells the records of photos and signatures what arrived for them; how many were told."""
+    return tell_due(session, media, lambda due: bytes_arrived(session, sync, due))
+
+
+def bytes_arrived(session: Session, sync: Sync, due: Due) -> bool:
+    """Brings the record's server-owned fields in step with its bytes; False: try again later.
+
+    M4: ``verified`` comes here only from bytes that are durable and have the record's hash.
+    """
+    record = find_record(session, due.photo)
+    if record is None:
+        return False
+    changed = _changed(record, due)
+    if not changed:
+        return True
+    mutation = {
+        "id": sync.ids.new(),
+        "action": "patch",
+        "kind": record.kind,
+        "record": record.id,
+        "base": record.version,
+        "set": changed,
+    }
+    [result] = push_batch(sync, session, Envelope(sender=SERVER, writer="server"), [mutation])
+    return result.get("outcome") in TAKEN
+
+
+def _changed(record: StoredRecord, due: Due) -> dict[str, Any]:
+    """The fields that are not yet as ``due`` says; none where the bytes are not this record's."""
+    own = record.creator == due.user and record.data.get("sha256") == due.sha256
+    lesser = due.state == "refused" and record.data.get("state") == "verified"
+    if not own or lesser or not record.live:
+        return {}
+    said = _said(due, with_claims=record.kind == "photo")
+    return {name: value for name, value in said.items() if record.data.get(name) != value}
+
+
+def _said(due: Due, *, with_claims: bool) -> dict[str, Any]:
+    if due.state != "verified" or due.content is None:
+        return {"state": due.state}
+    facts: dict[str, Any] = {"content": due.content, "width": due.width, "height": due.height}
+    if with_claims and due.claims:
+        facts["exif"] = _claims(due.claims)
+    return {"state": due.state} | {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _claims(claims: Mapping[str, str]) -> dict[str, Any]:
+    """The claims of a file in the shape of the record's field."""
+    place = {name: claims[name] for name in PLACE & claims.keys()}
+    plain = {name: text for name, text in claims.items() if name not in PLACE}
+    return plain | ({"position": place} if place else {})

@@ -1,0 +1,102 @@
+"""Reads that join the two engines: which bytes a photo wants, what arrived, who may see them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from server.clock import to_wire
+from server.media.engine import Media
+from server.media.queries import Held, find_held, find_picture, find_verified
+from server.people.principal import Principal
+from server.proof.acknowledgement import sign
+from server.sync.engine import Sync
+from server.sync.epochs import current_epoch
+from server.sync.kinds import Data
+from server.sync.queries import creation_received, find_record, may_open
+
+PHOTO_DOMAIN = b"fieldstamp-photo-1\n"
+SHA256 = re.compile(r"[0-9a-f]{64}")
+HASH_FIELDS = {"original": "sha256", "preview": "preview_sha256"}
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The bytes that a record declares and the server is ready to take."""
+
+    photo: str
+    sha256: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Bytes to hand out, and the type to hand them out as."""
+
+    held: Held
+    type: str
+
+
+def bytes_wanted(session: Session, user: str, photo: str, part: str) -> Wanted | None:
+    """What ``photo`` (or a signature) declares of ``part``: ``original`` or ``preview``.
+
+    P6: bytes are taken for every create that this user sent and the server received, whatever
+    its outcome; None for any other id, so that a foreign one looks like none (P5).
+    """
+    declared = creation_received(session, photo, user)
+    sha256 = declared.get(HASH_FIELDS[part]) if declared else None
+    if declared is None or not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
+        return None
+    return Wanted(photo=photo, sha256=sha256, type=_type_of(declared))
+
+
+def _type_of(data: Data) -> str:
+    found = data.get("type")
+    return found if isinstance(found, str) else UNKNOWN_TYPE
+
+
+def find_bytes(
+    session: Session, sync: Sync, reader: Principal, photo: str, form: str
+) -> Found | None:
+    """The bytes of ``photo`` as ``original``, ``preview`` or ``thumbnail``, by record right.
+
+    None where the reader may not see the record, there is no such record, or no such bytes (P5).
+    """
+    record = find_record(session, photo)
+    if record is None or not may_open(sync.registry, reader, record):
+        return None
+    sha256 = record.data.get("sha256", "")
+    original = find_held(session, photo, sha256)
+    if form == "original":
+        return original and Found(held=original, type=_type_of(record.data))
+    made = find_picture(session, sha256, form) if original else None
+    if made is not None:
+        return Found(held=made, type="image/jpeg")
+    small = find_held(session, photo, record.data.get("preview_sha256", ""))
+    return small and Found(held=small, type=UNKNOWN_TYPE)
+
+
+def acknowledge_photos(
+    session: Session, sync: Sync, media: Media, user: str, hashes: Sequence[str]
+) -> list[dict[str, object]]:
+    """M4: the signed acknowledgements of the photos that ``user`` brought with these hashes.
+
+    Each is {photo, sha256, bytes, epoch, server_time, sig}; ``sig`` is the server key's over
+    ``fieldstamp-photo-1\\n`` ‖ SHA-256 (32 bytes) of the canonical JSON of the rest.
+    """
+    epoch, now = current_epoch(session), to_wire(media.clock.now())
+    acks: list[dict[str, object]] = []
+    for arrived in find_verified(session, user, hashes):
+        if media.originals.size(arrived.sha256) != arrived.bytes:
+            continue  # M4: the row alone does not vouch for bytes that a restore may have lost
+        statement: dict[str, object] = {
+            "photo": arrived.photo,
+            "sha256": arrived.sha256,
+            "bytes": arrived.bytes,
+            "epoch": epoch,
+            "server_time": now,
+        }
+        acks.append({**statement, "sig": sign(sync.key, PHOTO_DOMAIN, statement)})
+    return acks

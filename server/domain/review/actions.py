@@ -1,0 +1,124 @@
+"""B2: what reviewers decide: right → rule → the same push as a device. There is no other way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from server.clock import from_wire, to_wire
+from server.errors import Problem
+from server.people.principal import Principal
+from server.policy import Review
+from server.sync import queries
+from server.sync.engine import Sync
+from server.sync.push import Envelope, push_batch
+from server.sync.queries import StoredRecord
+
+Verdict = Literal["accepted", "returned", "rejected"]
+
+DECISION = ("verdict", "verdict_reason", "verdict_note", "guidance", "decided_by", "decided_at")
+"""The fields that one decision writes and its undo takes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One verdict on the version that the reviewer saw."""
+
+    record: str
+    base: int
+    verdict: Verdict
+    reason: str
+    note: str = ""
+    guidance: str = ""
+
+
+def decide(sync: Sync, session: Session, reviewer: Principal, decision: Decision) -> int:
+    """Writes the decision; the record's new version.
+
+    Raises Problem ``not_found``, ``forbidden``, ``validation`` (B2: no reason), and
+    ``wrong_state`` where anybody changed the record since ``base``: nothing is overwritten then,
+    and what the reviewer wrote is kept as a conflict beside the record.
+    """
+    seen = _decidable(sync, session, reviewer, decision.record)
+    said = {
+        "verdict": decision.verdict,
+        "verdict_reason": decision.reason or None,
+        "verdict_note": decision.note or None,
+        "guidance": decision.guidance or None,
+        "decided_by": reviewer.user,
+        "decided_at": to_wire(sync.clock.now()),
+    }
+    return _write(sync, session, reviewer, seen, base=decision.base, values=said)
+
+
+def undo(sync: Sync, session: Session, reviewer: Principal, record: str, *, rules: Review) -> int:
+    """B2: takes back one's own decision within the policy's seconds; the record's new version.
+
+    Raises Problem ``not_found``, ``forbidden``, and ``wrong_state`` where the time is over, the
+    decision is somebody else's, or the record was changed after it.
+    """
+    seen = _decidable(sync, session, reviewer, record)
+    decided_at = seen.data.get("decided_at")
+    over = timedelta(seconds=rules.undo_seconds)
+    mine = decided_at is not None and seen.data.get("decided_by") == reviewer.user
+    if not mine or sync.clock.now() - from_wire(str(decided_at)) > over:
+        raise Problem("wrong_state")
+    before = _before_decision(session, seen)
+    return _write(sync, session, reviewer, seen, base=seen.version, values=before)
+
+
+def _decidable(sync: Sync, session: Session, reviewer: Principal, record: str) -> StoredRecord:
+    """P5: a record that the reviewer may not open answers like one that does not exist."""
+    seen = queries.find_record(session, record)
+    kind = sync.registry.get(seen.kind) if seen else None
+    if seen is None or kind is None or not reviewer.has(kind.office_roles, seen.region):
+        raise Problem("not_found")
+    if not reviewer.has(kind.decide_roles, seen.region):
+        raise Problem("forbidden")
+    return seen
+
+
+def _before_decision(session: Session, seen: StoredRecord) -> dict[str, Any]:
+    """The decision's fields as they stood before the newest version of the record."""
+    newest = queries.history(session, seen.id)[-1]
+    if "decided_at" not in newest.changed:
+        raise Problem("wrong_state")
+    return {name: newest.changed[name][0] for name in DECISION if name in newest.changed}
+
+
+def _write(
+    sync: Sync,
+    session: Session,
+    reviewer: Principal,
+    seen: StoredRecord,
+    *,
+    base: int,
+    values: Mapping[str, Any],
+) -> int:
+    """One strict mutation of the office; None takes a field away."""
+    mutation = {
+        "id": sync.ids.new(),
+        "action": "patch",
+        "kind": seen.kind,
+        "record": seen.id,
+        "base": base,
+        "set": {name: value for name, value in values.items() if value is not None},
+        "unset": [name for name, value in values.items() if value is None],
+        "strict": True,
+    }
+    envelope = Envelope(sender=reviewer, writer="office")
+    (result,) = push_batch(sync, session, envelope, [mutation])
+    return _version(result)
+
+
+def _version(result: Mapping[str, Any]) -> int:
+    if result.get("outcome") == "conflict":
+        raise Problem("wrong_state")
+    if result.get("outcome") == "rejected":
+        problem = result["problem"]
+        raise Problem(problem["code"], fields=problem.get("fields"))
+    if "version" not in result:
+        raise Problem("unavailable", retry_after=result.get("after", 5))
+    return int(result["version"])
