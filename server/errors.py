@@ -88,6 +88,9 @@ CODES: Mapping[str, ProblemType] = {
     "unsupported_media": ProblemType(
         415, Words("不支持该内容类型。", "That content type is not taken."), MEND
     ),
+    "range_not_satisfiable": ProblemType(
+        416, Words("请求的范围超出内容长度。", "That range lies beyond the end."), MEND
+    ),
     "validation": ProblemType(422, Words("内容有误。", "Some values are wrong."), MEND),
     "app_too_old": ProblemType(
         426,

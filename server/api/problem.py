@@ -27,6 +27,7 @@ BY_STATUS = {
     408: "unavailable",
     413: "too_large",
     415: "unsupported_media",
+    416: "range_not_satisfiable",
     422: "validation",
     429: "too_many",
     503: "unavailable",

@@ -1,5 +1,6 @@
 """What the functions of this room share besides a session, as one frozen value. No rules."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,9 +34,22 @@ class Media:
     clock: Clock
     ids: IdMaker
     limits: Limits
+    wake: Callable[[str], object]
+    """Hints, after the commit, that the blob with this hash can be looked into; may be lost."""
 
 
-def open_media(folder: Path, *, clock: Clock, ids: IdMaker, limits: Limits) -> Media:
+def wake_nobody(_sha256: str) -> None:
+    """The hint of an installation without a worker process: its sweep finds the work."""
+
+
+def open_media(
+    folder: Path,
+    *,
+    clock: Clock,
+    ids: IdMaker,
+    limits: Limits,
+    wake: Callable[[str], object] = wake_nobody,
+) -> Media:
     """The media engine whose files lie below ``folder``, on a local disk."""
     return Media(
         parts=PartFiles(folder / "uploads"),
@@ -44,4 +58,5 @@ def open_media(folder: Path, *, clock: Clock, ids: IdMaker, limits: Limits) -> M
         clock=clock,
         ids=ids,
         limits=limits,
+        wake=wake,
     )

@@ -16,9 +16,9 @@ from server.media.images import Rendition, Unreadable
 from server.media.tables import Arrival, Blob, Picture
 
 
-def list_unexamined(session: Session, limit: int) -> list[str]:
+def list_unexamined(session: Session) -> list[str]:
     """Hashes of blobs without a verdict on their content, oldest first."""
-    unseen = select(Blob.sha256).where(Blob.content.is_(None)).order_by(Blob.key).limit(limit)
+    unseen = select(Blob.sha256).where(Blob.content.is_(None)).order_by(Blob.key)
     return list(session.scalars(unseen))
 
 

@@ -105,6 +105,7 @@ def _settle(session: Session, media: Media, upload: UploadStatus, placed: Placed
             return
         if placed:
             _note_blob(session, media, placed)
+            effects.add(lambda: media.wake(upload.sha256))
         _note_arrival(session, media, upload, state)
         clear = media.parts.remove if placed else media.parts.quarantine
         effects.add(lambda: clear(upload.id))

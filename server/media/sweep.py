@@ -13,9 +13,7 @@ def finish_stored(session: Session, media: Media, limit: int = 100) -> int:
     """Checks the uploads whose bytes are all there and whose hash nobody has checked."""
     rows = session.scalars(select(Upload).where(Upload.state == "stored").limit(limit))
     waiting = [to_status(row) for row in rows]
-    for upload in waiting:
-        finish(session, media, upload)
-    return len(waiting)
+    return sum(finish(session, media, upload).state != "stored" for upload in waiting)
 
 
 def expire_uploads(session: Session, media: Media, limit: int = 100) -> int:

@@ -70,12 +70,12 @@ def find_bytes(
     sha256 = record.data.get("sha256", "")
     original = find_held(session, photo, sha256)
     if form == "original":
-        return original and Found(held=original, type=_type_of(record.data))
+        return None if original is None else Found(held=original, type=_type_of(record.data))
     made = find_picture(session, sha256, form) if original else None
     if made is not None:
         return Found(held=made, type="image/jpeg")
     small = find_held(session, photo, record.data.get("preview_sha256", ""))
-    return small and Found(held=small, type=UNKNOWN_TYPE)
+    return None if small is None else Found(held=small, type=UNKNOWN_TYPE)
 
 
 def acknowledge_photos(

@@ -1,0 +1,61 @@
+"""What the worker does when it wakes: plain functions, also called by tests and the demo."""
+
+from collections.abc import Callable
+from typing import cast
+
+import structlog
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from server.domain.evidence import actions
+from server.extensions import db
+from server.media.pictures import examine_blob, list_unexamined
+from server.media.sweep import clear_parts, expire_uploads, finish_stored
+from server.services import Services
+
+log = structlog.get_logger()
+
+Step = Callable[[Session, Services], int]
+"""Does what is to be done of one sort; returns how much that was."""
+
+
+def look_into_blobs(session: Session, services: Services) -> int:
+    """Makes pictures of every blob that nobody has looked into; one bad blob stops no other."""
+    done = 0
+    for sha256 in list_unexamined(session):
+        try:
+            examine_blob(session, services.media, sha256)
+            done += 1
+        except Exception:
+            session.rollback()
+            log.exception("blob_not_examined", sha256=sha256)
+    return done
+
+
+STEPS: tuple[Step, ...] = (
+    lambda session, services: finish_stored(session, services.media),
+    look_into_blobs,
+    lambda session, services: actions.tell_arrivals(session, services.sync, services.media),
+    lambda session, services: expire_uploads(session, services.media),
+    lambda session, services: clear_parts(session, services.media),
+)
+
+
+def run_round(app: Flask) -> int:
+    """Every step once; a step that fails is logged and keeps none of the others from running."""
+    services = cast("Services", app.extensions["fieldstamp"])
+    done = 0
+    with app.app_context():
+        for step in STEPS:
+            try:
+                done += step(db.session(), services)
+            except Exception:
+                db.session.rollback()
+                log.exception("step_failed")
+    return done
+
+
+def run_pending(app: Flask) -> None:
+    """Rounds until there is nothing left that can be done now."""
+    while run_round(app):
+        continue
