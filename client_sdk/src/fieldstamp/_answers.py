@@ -1,0 +1,315 @@
+"""What the server may say, checked for shape before anything is believed. Pure.
+
+"Synced" must never come from an answer that only looks like one: whatever does not have the shape
+of protocol 1 raises PortalError and changes nothing.
+"""
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fieldstamp import _seal, _wire
+from fieldstamp._errors import (
+    AppTooOldError,
+    DeviceRevokedError,
+    FieldstampError,
+    LoginNeededError,
+    PortalError,
+    RefusedError,
+    ServerBusyError,
+    ServerFailedError,
+    TooLargeError,
+)
+from fieldstamp._ports import Response
+
+FINAL = frozenset({"applied", "merged", "conflict", "rejected"})
+_OUTCOMES = FINAL | {"waiting"}
+_HASH = re.compile(r"[0-9a-f]{16}")
+_BUSY_AGAIN_S = 30.0
+_LONGEST_WAIT_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What an answer says about one mutation."""
+
+    id: str
+    outcome: str | None
+    """None: nothing was stored, send it again after ``after_s`` seconds."""
+    after_s: float = 0
+    version: int | None = None
+    data: _wire.JsonObject | None = None
+    data_version: int | None = None
+    problem: _wire.JsonObject | None = None
+    ack: _wire.JsonObject | None = None
+    raw: _wire.JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One item of a page."""
+
+    item: str
+    kind: str
+    record: str
+    version: int = 0
+    scopes: tuple[str, ...] = ()
+    scope: str = ""
+    hash: str = ""
+    data: _wire.JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of the feed."""
+
+    epoch: str
+    cursor: str
+    more: bool
+    backfilling: tuple[str, ...]
+    events: tuple[tuple[str, str], ...]
+    items: tuple[Item, ...]
+    digest: tuple[tuple[str, int, str], ...]
+
+
+def body_of(response: Response) -> _wire.JsonObject:
+    """The JSON object of an answer. Raises PortalError for anything else, whatever its status."""
+    if "json" not in response.headers.get("content-type", ""):
+        raise PortalError("the answer is not from the server: it is not JSON")
+    try:
+        return _wire.decode_answer(response.body)
+    except _wire.WireError as error:
+        raise PortalError(f"the answer is not from the server: {error}") from error
+
+
+def refusal(response: Response) -> FieldstampError:
+    """The error that an answer without success stands for."""
+    status = response.status
+    if status in {429, 503}:
+        wait = retry_after(response)
+        return ServerBusyError("the server is busy", retry_after_s=wait, request_id=None)
+    if "problem+json" not in response.headers.get("content-type", ""):
+        return _foreign(status)
+    try:
+        problem = body_of(response)
+    except PortalError as error:
+        return error
+    return _refused(status, problem)
+
+
+def _foreign(status: int) -> FieldstampError:
+    if status == 413:
+        return TooLargeError("something on the way refuses a body of this size")
+    if status >= 500 and status != 511:
+        return ServerFailedError(f"the server answered {status}")
+    return PortalError(f"the answer ({status}) is not from the server")
+
+
+def _refused(status: int, problem: _wire.JsonObject) -> FieldstampError:
+    code, title = str(problem.get("code", status)), str(problem.get("title", f"status {status}"))
+    request_id = _text_or_none(problem.get("request_id"))
+    if code == "device_revoked":
+        erase = str(problem.get("erase", "scopes"))
+        return DeviceRevokedError(title, erase=erase, request_id=request_id)
+    if status == 413:
+        return TooLargeError(title, limit=str(problem.get("limit", "")), request_id=request_id)
+    kinds: Mapping[int, type[FieldstampError]] = {401: LoginNeededError, 426: AppTooOldError}
+    kind = kinds.get(status, ServerFailedError if status >= 500 else RefusedError)
+    fields = problem.get("fields")
+    return kind(
+        title,
+        code=code,
+        retryable=bool(problem.get("retryable", False)),
+        action=_text_or_none(problem.get("action")),
+        request_id=request_id,
+        fields=fields if isinstance(fields, dict) else None,
+    )
+
+
+def retry_after(response: Response) -> float:
+    """Seconds that ``Retry-After`` asks for, within an hour."""
+    text = response.headers.get("retry-after", "")
+    wait = float(text) if text.isdecimal() else _BUSY_AGAIN_S
+    return min(wait, _LONGEST_WAIT_S)
+
+
+def read_hello(body: _wire.JsonObject) -> _wire.JsonObject:
+    """The parts of ``hello`` that this device relies on."""
+    _need_protocol(_typed(body, "protocol", dict))
+    return {
+        "epoch": _text(body, "epoch"),
+        "schema": _typed(body, "schema", int),
+        "limits": _typed(body, "limits", dict),
+        "min_app": body.get("min_app"),
+        "backoff": seconds(body),
+        "server_time": milliseconds(_text(body, "server_time")),
+    }
+
+
+def _need_protocol(spoken: _wire.JsonObject) -> None:
+    low, high = _typed(spoken, "min", int), _typed(spoken, "max", int)
+    if not low <= _wire.PROTOCOL <= high:
+        raise AppTooOldError(f"the server speaks protocol {low} to {high}")
+
+
+def read_account(body: _wire.JsonObject) -> _wire.JsonObject:
+    """What enrolling or logging in brought."""
+    key = body.get("server_key")
+    key = {"alg": "ed25519", "key": key} if isinstance(key, str) else _typed(body, "server_key")
+    user = body.get("user")
+    named: _wire.JsonObject = user if isinstance(user, dict) else {"id": user}
+    return {
+        "user": _text(named, "id"),
+        "name": str(named.get("name", "")),
+        "server_key": {"alg": _text(key, "alg"), "key": _text(key, "key")},
+        "roles": body.get("roles", []),
+        "scopes": body.get("scopes", []),
+        "tokens": read_tokens(body),
+    }
+
+
+def read_tokens(body: _wire.JsonObject) -> _wire.JsonObject:
+    """A pair of tokens."""
+    return {"access": _text(body, "access_token"), "refresh": _text(body, "refresh_token")}
+
+
+def read_results(body: _wire.JsonObject) -> tuple[str, dict[str, Result]]:
+    """Epoch and results by mutation id of a push."""
+    if body.get("protocol") != _wire.PROTOCOL:
+        raise PortalError("the answer to a push is not of this protocol")
+    listed = _typed(body, "results", list)
+    return _text(body, "epoch"), {
+        entry["id"]: _result(entry)
+        for entry in listed
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+    }
+
+
+def _result(entry: _wire.JsonObject) -> Result:
+    outcome = entry.get("outcome")
+    if outcome not in _OUTCOMES:
+        return Result(id=entry["id"], outcome=None, after_s=seconds(entry, "after"), raw=entry)
+    return Result(
+        id=entry["id"],
+        outcome=outcome,
+        version=_whole(entry.get("version")),
+        data=_object(entry.get("data")),
+        data_version=_whole(entry.get("data_version")),
+        problem=_object(entry.get("problem")),
+        ack=_object(entry.get("ack")),
+        raw={name: value for name, value in entry.items() if name != "data"},
+    )
+
+
+def is_acknowledged(result: Result, *, digest: str, key: _seal.PublicKey) -> bool:
+    """Whether the server signed this very outcome of this very mutation.
+
+    An id that the server knows with other content is answered with the acknowledgement of what it
+    knows, so only there may the digest differ.
+    """
+    ack = result.ack
+    if ack is None or ack.get("id") != result.id or ack.get("outcome") != result.outcome:
+        return (result.problem or {}).get("code") == "mutation_reused"
+    reused = (result.problem or {}).get("code") == "mutation_reused"
+    if ack.get("digest") != digest and not reused:
+        return False
+    try:
+        return key.verifies(str(ack.get("sig")), _seal.ack_message(ack))
+    except _wire.WireError:
+        return False
+
+
+def read_page(body: _wire.JsonObject) -> Page | str:
+    """A page of the feed, or the reason why everything must be pulled again."""
+    if "resync_required" in body:
+        asked = body["resync_required"]
+        return str(asked.get("reason")) if isinstance(asked, dict) else str(asked)
+    return Page(
+        epoch=_text(body, "epoch"),
+        cursor=_text(body, "cursor"),
+        more=_typed(body, "more", bool),
+        backfilling=tuple(str(scope) for scope in body.get("backfilling") or ()),
+        events=tuple(_event(entry) for entry in body.get("events") or ()),
+        items=tuple(_item(entry) for entry in _typed(body, "items", list)),
+        digest=tuple(_digest(entry) for entry in body.get("digest") or ()),
+    )
+
+
+def _event(entry: Any) -> tuple[str, str]:
+    return _text(entry, "event"), _text(entry, "scope")
+
+
+def _digest(entry: Any) -> tuple[str, int, str]:
+    return _text(entry, "scope"), _typed(entry, "count", int), _text(entry, "sum")
+
+
+def _item(entry: Any) -> Item:
+    item, kind, record = _text(entry, "item"), _text(entry, "kind"), _text(entry, "record")
+    if item == "leave":
+        return Item(item=item, kind=kind, record=record, scope=_text(entry, "scope"))
+    if item not in {"put", "withdrawn"}:
+        raise PortalError(f"a page holds an unknown item {item!r}")
+    scopes = tuple(str(scope) for scope in _typed(entry, "scopes", list))
+    version = _typed(entry, "version", int)
+    if item == "withdrawn":
+        return Item(item=item, kind=kind, record=record, version=version, scopes=scopes)
+    data, content = _typed(entry, "data", dict), _text(entry, "hash")
+    if not _HASH.fullmatch(content) or _wire.record_hash(data) != content:
+        raise ServerFailedError(f"record {record} did not arrive whole", code="page_damaged")
+    return Item(
+        item=item,
+        kind=kind,
+        record=record,
+        version=version,
+        scopes=scopes,
+        hash=content,
+        data=data,
+    )
+
+
+def read_photo_acks(body: _wire.JsonObject) -> list[_wire.JsonObject]:
+    """The photo acknowledgements of an answer."""
+    return [entry for entry in _typed(body, "acks", list) if isinstance(entry, dict)]
+
+
+def milliseconds(text: str) -> int:
+    """A time of the server as milliseconds since 1970."""
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise PortalError("the answer holds no time") from error
+    if moment.tzinfo is None:
+        raise PortalError("the answer holds a time without an offset")
+    return int(moment.timestamp() * 1000)
+
+
+def seconds(body: _wire.JsonObject, name: str = "backoff") -> float:
+    """A wait in seconds, 0 where none is asked for, an hour at most."""
+    value = body.get(name, 0)
+    known = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return min(float(value), _LONGEST_WAIT_S) if known else 0.0
+
+
+def _typed(body: Any, name: str, kind: type = dict) -> Any:
+    value = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise PortalError(f"the answer is not from the server: {name} is missing")
+    return value
+
+
+def _text(body: Any, name: str) -> str:
+    return str(_typed(body, name, str))
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _object(value: object) -> _wire.JsonObject | None:
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,82 @@
+"""Photo, signature and other bytes beside the store, each named by its SHA-256 (M2).
+
+Bytes are durable before anything that names them is saved, and are never deleted here.
+"""
+
+import errno
+from pathlib import Path
+
+from fieldstamp._errors import StorageFullError
+from fieldstamp._ports import Disk
+from fieldstamp._wire import sha256_hex
+
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (4, b"ftyphei", "image/heic"),
+    (4, b"ftyphev", "image/heic"),
+    (4, b"ftypmif1", "image/heic"),
+    (4, b"ftypM4A", "audio/mp4"),
+    (4, b"ftyp3g", "video/3gpp"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"OggS", "audio/ogg"),
+)
+
+
+class Blobs:
+    """The folder of one store's bytes."""
+
+    def __init__(self, folder: Path, disk: Disk) -> None:
+        self._folder = folder
+        self._disk = disk
+
+    def keep(self, content: bytes) -> str:
+        """Makes ``content`` durable and returns its SHA-256 (hex). Raises StorageFullError."""
+        name = sha256_hex(content)
+        final = self._path(name)
+        try:
+            self._disk.make_folder(self._folder)
+            self._disk.make_folder(final.parent)
+            if not self.is_whole(name):
+                self._place(content, final)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise StorageFullError("there is no space left for these bytes") from error
+            raise
+        return name
+
+    def is_whole(self, name: str) -> bool:
+        """Whether the bytes are here and still have their hash."""
+        path = self._path(name)
+        return self._disk.exists(path) and sha256_hex(self._disk.read(path)) == name
+
+    def piece(self, name: str, *, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset``."""
+        return self._disk.read(self._path(name), offset=offset, size=size)
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a blob."""
+        return self._disk.read(self._path(name))
+
+    def _place(self, content: bytes, final: Path) -> None:
+        part = final.with_suffix(".part")
+        self._disk.write_new(part, content)
+        if self._disk.exists(final):
+            self._disk.replace(part, final)
+        else:
+            self._disk.publish(part, final)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name[:2] / name
+
+
+def type_of(content: bytes) -> str:
+    """The media type that the first bytes show."""
+    for offset, mark, name in _SIGNATURES:
+        if content[offset : offset + len(mark)] == mark:
+            return name
+    return "application/octet-stream"

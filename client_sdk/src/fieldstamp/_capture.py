@@ -1,0 +1,222 @@
+"""Saving: an intended change becomes a sealed, immutable mutation in one local transaction.
+
+Nothing here touches the network, and nothing here changes what was saved before.
+"""
+
+import datetime
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fieldstamp import _kinds, _seal, _wire
+from fieldstamp._errors import InvalidFieldsError, NotEnrolledError
+from fieldstamp._ports import Clock, DeviceKey, Entropy
+from fieldstamp._store import Transaction
+from fieldstamp._system import uuid7
+from fieldstamp._values import Position, Record
+
+_LARGEST_MUTATION = 256 * 1024
+_LARGEST_GROUP = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The version and epoch an edit started from."""
+
+    version: int = 0
+    epoch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One change before it is sealed. ``extra`` holds after, resolves, restores and strict."""
+
+    action: str
+    kind: str
+    record: str
+    base: Base = Base()
+    set: Mapping[str, Any] = field(default_factory=dict)
+    unset: Sequence[str] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Sealer:
+    """Turns intents into sealed rows of the one chain of this device."""
+
+    def __init__(self, *, clock: Clock, entropy: Entropy, key: DeviceKey, app: str) -> None:
+        self._clock = clock
+        self._entropy = entropy
+        self._key = key
+        self._app = app
+
+    def new_id(self) -> str:
+        """A fresh UUIDv7."""
+        return uuid7(self._clock.now(), self._entropy.secret(10))
+
+    def save(self, transaction: Transaction, intents: Sequence[Intent]) -> list[int]:
+        """Seals ``intents`` in order, together; returns their n. More than one form a group.
+
+        Raises NotEnrolledError, or InvalidFieldsError with nothing saved at all.
+        """
+        if len(intents) > _LARGEST_GROUP:
+            raise InvalidFieldsError(f"at most {_LARGEST_GROUP} changes go together")
+        shared = _shared(transaction)
+        if len(intents) > 1:
+            shared["group"] = {"id": self.new_id(), "of": len(intents)}
+        return [self._save_one(transaction, intent, shared) for intent in intents]
+
+    def _save_one(self, transaction: Transaction, intent: Intent, shared: _wire.JsonObject) -> int:
+        wanted = _plain(intent)
+        _check_kind(transaction, intent, wanted)
+        last = transaction.one("SELECT n, digest FROM mutation ORDER BY n DESC LIMIT 1")
+        n, prev = (1, _seal.FIRST) if last is None else (last[0] + 1, last[1])
+        body = {**shared, **wanted, **self._captured(transaction), "id": self.new_id(), "n": n}
+        body["app"] = self._app
+        body["base"] = intent.base.version
+        body["epoch"] = intent.base.epoch or shared["epoch"]
+        raw = _canonical(body)
+        _check_size(transaction, raw)
+        self._insert(transaction, body, raw, prev)
+        return n
+
+    def _insert(
+        self, transaction: Transaction, body: _wire.JsonObject, raw: bytes, prev: str
+    ) -> None:
+        digest = _seal.digest(raw, prev)
+        signature = _wire.to_base64(self._key.sign(bytes.fromhex(digest)))
+        lane = _kinds.read(transaction.text("kinds")).get(body["kind"], _UNKNOWN)
+        transaction.run(
+            "INSERT INTO mutation (n, id, action, kind, record, lane, bundle, body, digest, seal,"
+            " saved_at, restores) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            body["n"],
+            body["id"],
+            body["action"],
+            body["kind"],
+            body["record"],
+            lane.lane_of(body.get("set", {})),
+            body.get("group", {}).get("id"),
+            raw,
+            digest,
+            _wire.dump({"prev": prev, "sig": signature}),
+            body["captured"]["wall"],
+            body.get("restores", {}).get("parked"),
+        )
+
+    def _captured(self, transaction: Transaction) -> _wire.JsonObject:
+        """P9: recorded beside the server's time, ordering and permitting nothing."""
+        now, monotonic, boot = self._clock.now(), self._clock.monotonic_ms(), self._clock.boot()
+        offset = offset_ms(transaction, now=now, monotonic_ms=monotonic, boot=boot)
+        wall = now.isoformat(timespec="milliseconds")
+        claim = {"wall": wall, "monotonic_ms": monotonic, "boot": boot, "offset_ms": offset}
+        return {"captured": claim}
+
+
+_UNKNOWN = _kinds.Kind(name="")
+
+
+def offset_ms(
+    transaction: Transaction, *, now: datetime.datetime, monotonic_ms: int, boot: str
+) -> int:
+    """Estimated server time minus this device's wall time, in milliseconds.
+
+    Within one boot the estimate follows the monotonic clock, so that setting the wall clock
+    between two syncs shows.
+    """
+    heard = transaction.value("server_time")
+    if heard is None:
+        return 0
+    if heard["boot"] != boot:
+        return int(heard["server_ms"] - heard["wall_ms"])
+    passed = monotonic_ms - heard["monotonic_ms"]
+    return int(heard["server_ms"] + passed - int(now.timestamp() * 1000))
+
+
+def _shared(transaction: Transaction) -> _wire.JsonObject:
+    account, hello = transaction.value("account"), transaction.value("hello")
+    if account is None or hello is None:
+        raise NotEnrolledError("this store has not been in contact with its server yet")
+    return {
+        "device": account["device"],
+        "user": account["user"],
+        "epoch": hello["epoch"],
+        "schema": hello["schema"],
+    }
+
+
+def _plain(intent: Intent) -> _wire.JsonObject:
+    wanted: _wire.JsonObject = {
+        "action": intent.action,
+        "kind": intent.kind,
+        "record": intent.record,
+        **intent.extra,
+    }
+    if intent.set or intent.action == "create":
+        wanted["set"] = _plain_fields(intent.set)
+    if intent.unset:
+        wanted["unset"] = sorted(set(intent.unset))
+    both = set(intent.set) & set(intent.unset)
+    if both:
+        raise InvalidFieldsError(
+            "a field is both set and unset", fields=dict.fromkeys(both, "is both set and unset")
+        )
+    return wanted
+
+
+def _plain_fields(values: Mapping[str, Any]) -> _wire.JsonObject:
+    given = {name: _reference(value) for name, value in values.items()}
+    errors: dict[str, str] = {}
+    plain: _wire.JsonObject = {}
+    for name, value in given.items():
+        try:
+            plain[name] = _wire.plain(value)
+        except _wire.WireError as error:
+            errors[f"{name}.{error.path}" if error.path else name] = error.reason
+    if errors:
+        raise InvalidFieldsError("some values cannot be saved: " + _listed(errors), fields=errors)
+    return plain
+
+
+def _reference(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.id
+    return value.wire() if isinstance(value, Position) else value
+
+
+def _check_kind(transaction: Transaction, intent: Intent, wanted: _wire.JsonObject) -> None:
+    kind = _kinds.read(transaction.text("kinds")).get(intent.kind)
+    if kind is None or intent.action == "withdraw":
+        return
+    errors = kind.errors_of(wanted.get("set", {}), whole=intent.action == "create")
+    if errors:
+        raise InvalidFieldsError(
+            f"this {intent.kind} cannot be saved: {_listed(errors)}", fields=errors
+        )
+
+
+def _check_size(transaction: Transaction, raw: bytes) -> None:
+    limits = (transaction.value("hello") or {}).get("limits", {})
+    largest = limits.get("mutation_bytes", _LARGEST_MUTATION)
+    if len(raw) > largest:
+        raise InvalidFieldsError(
+            f"one change may have {largest} bytes, this one has {len(raw)}", code="too_large"
+        )
+
+
+def _canonical(body: _wire.JsonObject) -> bytes:
+    try:
+        return _wire.encode(body)
+    except _wire.WireError as error:
+        raise InvalidFieldsError(str(error), fields={error.path: error.reason}) from error
+
+
+def _listed(errors: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} {reason}" for name, reason in sorted(errors.items()))
+
+
+def is_id(text: object) -> bool:
+    """Whether ``text`` is an id in its usual form."""
+    try:
+        return isinstance(text, str) and str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

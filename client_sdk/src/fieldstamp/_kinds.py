@@ -1,0 +1,96 @@
+"""The kinds as the server last described them: offline validation, lanes and parents. No I/O."""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import fastjsonschema
+
+from fieldstamp._wire import JsonObject
+
+URGENT, NORMAL = 0, 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One declared type of record, as far as a device needs it."""
+
+    name: str
+    schema: JsonObject = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    lane: Any = "normal"
+
+    def lane_of(self, data: Mapping[str, Any]) -> int:
+        """URGENT when the kind, or one of its field values, goes ahead of everything else."""
+        if isinstance(self.lane, dict):
+            urgent = self.lane.get("urgent", {})
+            return URGENT if any(data.get(f) in v for f, v in urgent.items()) else NORMAL
+        return URGENT if self.lane == "urgent" else NORMAL
+
+    def errors_of(self, values: Mapping[str, Any], *, whole: bool) -> dict[str, str]:
+        """Why ``values`` cannot stand, by field; ``whole`` also asks for what is required."""
+        errors = {
+            name: "not written by devices"
+            for name in values
+            if name in self.fields and "device" not in self.fields[name].get("writers", ())
+        }
+        return errors or _schema_errors(self, dict(values), whole=whole)
+
+
+@functools.lru_cache(maxsize=4)
+def read(text: str | None) -> Mapping[str, Kind]:
+    """The kinds by name; what cannot be read is left out and therefore not validated here."""
+    answer = json.loads(text or "null")
+    listed = answer.get("kinds") if isinstance(answer, dict) else None
+    entries = listed.items() if isinstance(listed, dict) else ()
+    return {name: _kind(name, entry) for name, entry in entries if isinstance(entry, dict)}
+
+
+def _kind(name: str, entry: JsonObject) -> Kind:
+    return Kind(
+        name=name,
+        schema=entry.get("schema") or {},
+        fields=entry.get("fields") or {},
+        parent=entry.get("parent"),
+        lane=entry.get("lane", "normal"),
+    )
+
+
+def _schema_errors(kind: Kind, values: JsonObject, *, whole: bool) -> dict[str, str]:
+    schema = dict(kind.schema)
+    if not whole:
+        schema.pop("required", None)
+    validate = _validator(json.dumps(schema, sort_keys=True))
+    if validate is None:
+        return {}
+    try:
+        validate(values)
+    except fastjsonschema.JsonSchemaValueException as error:
+        return _told(error, values)
+    return {}
+
+
+def _told(error: fastjsonschema.JsonSchemaValueException, values: JsonObject) -> dict[str, str]:
+    if error.rule == "required" and len(error.path) == 1:
+        missing = [name for name in error.rule_definition if name not in values]
+        return dict.fromkeys(missing, "is needed")
+    path = [str(step) for step in error.path[1:]]
+    reason = str(error.message).removeprefix(str(error.name)).strip()
+    return {".".join(path) or kind_of(error): reason}
+
+
+def kind_of(error: fastjsonschema.JsonSchemaValueException) -> str:
+    """The rule that failed, where it belongs to no field."""
+    return str(error.rule)
+
+
+@functools.lru_cache(maxsize=256)
+def _validator(schema: str) -> Any:
+    """A compiled check; None where the schema is beyond this library: saving must go on."""
+    try:
+        return fastjsonschema.compile(json.loads(schema), use_default=False)
+    except (fastjsonschema.JsonSchemaDefinitionException, ValueError, KeyError):
+        return None

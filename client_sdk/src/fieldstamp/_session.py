@@ -1,0 +1,240 @@
+"""Who this device is to its server: logging in, tokens, and calls that carry them.
+
+Every call here is safe to repeat, because the protocol makes each request idempotent. Nothing in
+this module ever drops anything that was saved.
+"""
+
+import gzip
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from fieldstamp import _answers, _seal, _wire
+from fieldstamp._errors import (
+    FieldstampError,
+    LoginNeededError,
+    NotEnrolledError,
+    OfflineError,
+    PortalError,
+    RefusedError,
+    TooLargeError,
+)
+from fieldstamp._ports import Clock, DeviceKey, Entropy, Request, Response, Transport
+from fieldstamp._store import Store
+from fieldstamp._system import uuid7
+
+_TRIES = 3
+_WORTH_ZIPPING = 1024
+_WIRE_BYTES = 1024 * 1024
+
+
+class Session:
+    """The account of one store and the calls made in its name."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        server: str | None,
+        transport: Transport,
+        key: DeviceKey,
+        clock: Clock,
+        entropy: Entropy,
+        app: str,
+        language: str,
+    ) -> None:
+        self._store = store
+        self._transport = transport
+        self._key = key
+        self._clock = clock
+        self._entropy = entropy
+        self._common = {"Accept-Language": language, "User-Agent": f"fieldstamp {app}"}
+        self._app = app
+        self.server = (server or self._account().get("server") or "").rstrip("/")
+        self.bytes_up = 0
+        self.bytes_down = 0
+
+    def enrol(self, code: str, *, name: str) -> None:
+        """Binds this store to the user of a one-time code."""
+        tidy = code.replace("-", "").replace(" ", "").upper()
+        self._open("/v1/auth/enrol", {"code": tidy}, name=name)
+
+    def login(self, username: str, password: str, *, name: str) -> None:
+        """Binds this store to a user with a password, or logs that user in again."""
+        self._open("/v1/auth/login", {"username": username, "password": password}, name=name)
+
+    def logout(self) -> None:
+        """Ends the session; what waits to be sent stays and is sent after the next login."""
+        try:
+            self.call("POST", "/v1/auth/logout", {})
+        finally:
+            with self._store.write() as transaction:
+                transaction.keep("tokens", None)
+
+    def call(self, method: str, path: str, body: _wire.JsonObject | bytes | None = None) -> Any:
+        """The JSON object that answers a call. Raises the error that the answer stands for."""
+        raw = body if isinstance(body, bytes) else _raw(body)
+        headers = {"Content-Type": "application/json"} if raw else {}
+        response = self.send(method, path, headers=headers, body=raw)
+        if response.status == 204:
+            return {}
+        if response.status != 200:
+            raise _answers.refusal(response)
+        return _answers.body_of(response)
+
+    def send(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b""
+    ) -> Response:
+        """The answer to a call with this device's token; a spent token is renewed once."""
+        spent = self._access_token()
+        response = self._carry(method, path, {**headers, **_bearer(spent)}, body)
+        if response.status != 401:
+            return response
+        self._renew(spent)
+        fresh = self._access_token()
+        response = self._carry(method, path, {**headers, **_bearer(fresh)}, body)
+        if response.status == 401:
+            raise _answers.refusal(response)
+        return response
+
+    def hear_time(self, server_ms: int) -> None:
+        """Remembers what time it is at the server, to estimate this device's offset (P9)."""
+        with self._store.write() as transaction:
+            transaction.keep(
+                "server_time",
+                {
+                    "server_ms": server_ms,
+                    "wall_ms": int(self._clock.now().timestamp() * 1000),
+                    "monotonic_ms": self._clock.monotonic_ms(),
+                    "boot": self._clock.boot(),
+                },
+            )
+
+    def _open(self, path: str, credentials: _wire.JsonObject, *, name: str) -> None:
+        """Id and key are durable before they are sent, so that a lost answer costs nothing."""
+        if not self.server:
+            raise NotEnrolledError("name the server once: Client(path, server='https://…')")
+        device = self._device_id()
+        answer = self._public_call(
+            path,
+            {
+                **credentials,
+                "device": {"id": device, "name": name, "platform": "python", "app": self._app},
+                "public_key": {"alg": self._key.alg, "key": _wire.to_base64(self._key.public)},
+            },
+        )
+        account = _answers.read_account(answer)
+        tokens = account.pop("tokens")
+        account |= {"device": device, "server": self.server, "origin": origin_of(self.server)}
+        with self._store.write() as transaction:
+            known = transaction.value("account")
+            if known and known["user"] != account["user"]:
+                raise RefusedError("this store belongs to another user", code="device_taken")
+            transaction.keep("account", account)
+            transaction.keep("tokens", {**tokens, "rotation": None})
+            transaction.keep("paused", None)
+
+    def _device_id(self) -> str:
+        with self._store.write() as transaction:
+            device = transaction.value("device")
+            if device is None:
+                device = uuid7(self._clock.now(), self._entropy.secret(10))
+                transaction.keep("device", device)
+        return str(device)
+
+    def _account(self) -> _wire.JsonObject:
+        with self._store.read() as transaction:
+            return transaction.value("account") or {}
+
+    def _access_token(self) -> str:
+        with self._store.read() as transaction:
+            tokens = transaction.value("tokens")
+            if transaction.value("account") is None:
+                raise NotEnrolledError("log in first")
+        if tokens is None:
+            raise LoginNeededError("nobody is logged in on this device")
+        return str(tokens["access"])
+
+    def _renew(self, spent: str) -> None:
+        with self._store.write() as transaction:
+            tokens, account = transaction.value("tokens"), transaction.value("account")
+            if tokens["access"] != spent:
+                return
+            if tokens["rotation"] is None:
+                tokens["rotation"] = _wire.to_base64(self._entropy.secret(16))
+                # Stored before sending: the same rotation brings the same successor again.
+                transaction.keep("tokens", tokens)
+        answer = self._public_call("/v1/auth/refresh", self._proof(tokens, account))
+        fresh = _answers.read_tokens(answer)
+        with self._store.write() as transaction:
+            transaction.keep("tokens", {**fresh, "rotation": None})
+
+    def _proof(self, tokens: _wire.JsonObject, account: _wire.JsonObject) -> _wire.JsonObject:
+        message = _seal.refresh_message(
+            origin=account["origin"],
+            refresh_token=tokens["refresh"],
+            rotation=tokens["rotation"],
+        )
+        return {
+            "device": account["device"],
+            "refresh_token": tokens["refresh"],
+            "rotation": tokens["rotation"],
+            "proof": _wire.to_base64(self._key.sign(message)),
+        }
+
+    def _public_call(self, path: str, body: _wire.JsonObject) -> _wire.JsonObject:
+        headers = {"Content-Type": "application/json"}
+        response = self._carry("POST", path, headers, _raw(body))
+        if response.status != 200:
+            raise _answers.refusal(response)
+        return _answers.body_of(response)
+
+    def _carry(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        headers = {**self._common, **headers}
+        if headers.get("Content-Type") == "application/json" and len(body) > _WORTH_ZIPPING:
+            body = gzip.compress(body, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+            if len(body) > self._wire_bytes():
+                raise TooLargeError("more than one request may carry", limit="push_wire_bytes")
+        request = Request(method=method, url=self.server + path, headers=headers, body=body)
+        return self._try(request)
+
+    def _try(self, request: Request) -> Response:
+        for left in reversed(range(_TRIES)):
+            self.bytes_up += len(request.body)
+            try:
+                response = self._transport.send(request)
+            except OfflineError as error:
+                if left == 0 or error.code == "timeout":
+                    raise
+                continue
+            self.bytes_down += len(response.body)
+            return response
+        raise AssertionError("unreachable")
+
+    def _wire_bytes(self) -> int:
+        with self._store.read() as transaction:
+            hello = transaction.value("hello") or {}
+        return int(hello.get("limits", {}).get("push_wire_bytes", _WIRE_BYTES))
+
+
+def origin_of(server: str) -> str:
+    """Scheme, host and port of an address, as a refresh proof names them."""
+    parts = urlsplit(server)
+    if not parts.scheme or not parts.netloc:
+        raise FieldstampError(f"{server!r} is not a web address", code="bad_server")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def pauses(error: FieldstampError) -> bool:
+    """Whether nothing can be sent before a person logs in again."""
+    return isinstance(error, LoginNeededError) and not isinstance(error, PortalError)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _raw(body: _wire.JsonObject | None) -> bytes:
+    return b"" if body is None else json.dumps(body, ensure_ascii=False).encode()

@@ -1,0 +1,180 @@
+"""The one SQLite file of a device: opening it, transactions, small named values.
+
+The only module that imports sqlite3. What the tables mean belongs to the modules that use them.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fieldstamp._errors import (
+    StorageFullError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreError,
+    StoreTooNewError,
+)
+from fieldstamp._schema import STEPS
+from fieldstamp._system import FileLock
+
+Row = tuple[Any, ...]
+
+_BUSY_MS = 30_000
+
+
+class Transaction:
+    """One transaction; everything asked and written through it is one moment of the store."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        """All rows of a query."""
+        return self._connection.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: object) -> Row | None:
+        """The first row of a query, or None."""
+        row: Row | None = self._connection.execute(sql, values).fetchone()
+        return row
+
+    def run(self, sql: str, *values: object) -> int:
+        """Executes a statement; returns how many rows it touched."""
+        return self._connection.execute(sql, values).rowcount
+
+    def run_many(self, sql: str, rows: Iterable[Row]) -> None:
+        """Executes a statement once per row."""
+        self._connection.executemany(sql, rows)
+
+    def value(self, name: str) -> Any:
+        """The JSON value kept under ``name``, or None."""
+        text = self.text(name)
+        return None if text is None else json.loads(text)
+
+    def text(self, name: str) -> str | None:
+        """What ``value`` would read, as JSON text."""
+        row = self.one("SELECT value FROM meta WHERE name = ?", name)
+        return None if row is None else str(row[0])
+
+    def keep(self, name: str, value: object) -> None:
+        """Keeps a JSON value under ``name``."""
+        self.run(
+            "INSERT INTO meta (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            name,
+            json.dumps(value, ensure_ascii=False),
+        )
+
+
+class Store:
+    """An open store. It belongs to the thread that opened it; other threads open their own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(path.with_name(path.name + ".lock"))
+        with _told_apart():
+            self._connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None)
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        """Closes the file; nothing is pending, since every save was committed."""
+        self._lock.free()
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that commits when the block ends and leaves no trace when it raises."""
+        with self._transaction("BEGIN IMMEDIATE") as transaction:
+            yield transaction
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that sees one unchanging moment of the store."""
+        with self._transaction("BEGIN") as transaction:
+            yield transaction
+
+    @contextlib.contextmanager
+    def syncing(self) -> Iterator[None]:
+        """Held by the one process that syncs this store. Raises StoreBusyError."""
+        if not self._lock.take():
+            raise StoreBusyError("another process is syncing this store")
+        try:
+            yield
+        finally:
+            self._lock.free()
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[Transaction]:
+        with _told_apart():
+            self._connection.execute(begin)
+            try:
+                yield Transaction(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _prepare(self) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        self._connection.execute(f"PRAGMA journal_mode = {journal_mode(sqlite3.sqlite_version)}")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA fullfsync = ON")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        if self._steps_done() != len(STEPS):
+            self._migrate()
+
+    def _migrate(self) -> None:
+        with self.write() as transaction:
+            done = self._steps_done()
+            if done > len(STEPS):
+                raise StoreTooNewError(f"{self.path} was written by a newer version")
+            for step in STEPS[done:]:
+                for statement in step.split(";"):
+                    transaction.run(statement)
+            transaction.run(f"PRAGMA user_version = {len(STEPS)}")
+
+    def _steps_done(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def journal_mode(version: str) -> str:
+    """WAL where it is sound, else a rollback journal that is emptied and flushed at each commit.
+
+    SQLite 3.7.0 to 3.51.2 can lose a write in WAL mode when a checkpoint meets a reset (fixed in
+    3.51.3, 3.50.7 and 3.44.6). Removing the journal (``DELETE``) would leave its folder entry
+    unflushed, so that a power cut could bring it back and undo the last commit.
+    """
+    number = tuple(int(part) for part in version.split("."))
+    fixed = number >= (3, 51, 3) or any(
+        branch <= number < (3, branch[1] + 1) for branch in ((3, 50, 7), (3, 44, 6))
+    )
+    return "WAL" if fixed else "TRUNCATE"
+
+
+@contextlib.contextmanager
+def _told_apart() -> Iterator[None]:
+    """Turns what SQLite reports into errors that say what a person can do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _named(error) from error
+
+
+def _named(error: sqlite3.DatabaseError) -> Exception:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return StorageFullError("there is no space left on this device")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreBusyError("another program is writing to this store")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StoreDamagedError(str(error))
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")):
+        return StoreError(str(error), code="store_unusable")
+    return error

@@ -1,0 +1,217 @@
+"""Sends bytes by tus 1.0.0: resumable over cuts, restarts and days. Rows are ``_uploads``'s.
+
+The whole-file hash is declared at creation and checked by the server at the end; end of stream is
+never taken for success (M1).
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from fieldstamp import _answers, _uploads
+from fieldstamp._blobs import Blobs
+from fieldstamp._errors import (
+    FieldstampError,
+    LoginNeededError,
+    OfflineError,
+    PortalError,
+    RefusedError,
+    ServerFailedError,
+)
+from fieldstamp._ports import Clock, Response
+from fieldstamp._session import Session
+from fieldstamp._store import Store
+from fieldstamp._uploads import Upload
+from fieldstamp._values import Progress
+
+SMALLEST, FIRST_CHUNK, LARGEST = 64 * 1024, 256 * 1024, 8 * 1024 * 1024
+_CHECKED = 1024 * 1024
+_AIM_MS = 10_000
+_STANDSTILLS = 4
+_TUS = {"Tus-Resumable": "1.0.0"}
+_CREATION = "/v1/media/uploads"
+_GONE = frozenset({404, 410})
+_LOOK_AGAIN = frozenset({409, 413, 423, 460})
+
+
+class _StoppedError(Exception):
+    """An upload was refused too often; its row says so."""
+
+
+class Sender:
+    """Sends one upload at a time in pieces sized to the link."""
+
+    def __init__(
+        self,
+        store: Store,
+        session: Session,
+        blobs: Blobs,
+        *,
+        clock: Clock,
+        new_key: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._session = session
+        self._blobs = blobs
+        self._clock = clock
+        self._new_key = new_key
+        self._chunk = FIRST_CHUNK
+
+    def send(self, upload: Upload) -> Iterator[Progress]:
+        """Sends ``upload`` to its end, from wherever the server has it.
+
+        Raises OfflineError, ServerBusyError and LoginNeededError where nothing more can be sent
+        now; what concerns this file alone is stored with it and stops nothing else (P8).
+        """
+        if not self._blobs.is_whole(upload.sha256):
+            self._mark(upload, state="stopped", problem={"code": "damaged"})
+            return
+        try:
+            yield from self._send_whole(upload)
+        except _StoppedError:
+            return
+        except LoginNeededError:
+            raise
+        except (RefusedError, ServerFailedError) as error:
+            problem = {"code": error.code, "title": str(error), "action": error.action}
+            self._mark(upload, state="ready", problem=problem)
+
+    def _send_whole(self, upload: Upload) -> Iterator[Progress]:
+        offset, standstills = -1, 0
+        while offset < upload.bytes:
+            if standstills >= _STANDSTILLS:
+                raise RefusedError("this upload does not move on", code="upload_stuck")
+            before = offset
+            upload, offset = self._step(upload, offset)
+            standstills = 0 if offset > before else standstills + 1
+            yield Progress(
+                phase="upload",
+                item=upload.record,
+                bytes_done=max(offset, 0),
+                bytes_total=upload.bytes,
+            )
+        self._mark(upload, state="sent")
+
+    def _step(self, upload: Upload, offset: int) -> tuple[Upload, int]:
+        """One request: create, ask for the offset, or send a piece; -1 means: ask."""
+        if upload.url is None:
+            return self._create(upload), -1
+        if offset < 0:
+            return self._ask(upload)
+        return self._patch(upload, offset)
+
+    def _create(self, upload: Upload) -> Upload:
+        headers = {
+            **_TUS,
+            "Upload-Length": str(upload.bytes),
+            "Upload-Metadata": _metadata(upload),
+        }
+        response = self._session.send("POST", _CREATION, headers=headers)
+        location = response.headers.get("location", "")
+        if response.status != 201 or not location:
+            raise _refused(response)
+        made = replace(upload, url=_path_of(location))
+        with self._store.write() as transaction:
+            _uploads.keep_place(transaction, made, taken=0)
+        return made
+
+    def _ask(self, upload: Upload) -> tuple[Upload, int]:
+        response = self._session.send("HEAD", upload.url or "", headers=_TUS)
+        return self._placed(upload, response)
+
+    def _patch(self, upload: Upload, offset: int) -> tuple[Upload, int]:
+        piece = self._blobs.piece(upload.sha256, offset=offset, size=self._chunk)
+        headers = {
+            **_TUS,
+            "Content-Type": "application/offset+octet-stream",
+            "Upload-Offset": str(offset),
+            **_checksum(piece),
+        }
+        started = self._clock.monotonic_ms()
+        try:
+            response = self._session.send("PATCH", upload.url or "", headers=headers, body=piece)
+        except OfflineError:
+            self._chunk = max(SMALLEST, self._chunk // 4)
+            raise
+        self._fit(self._clock.monotonic_ms() - started)
+        return self._placed(upload, response)
+
+    def _placed(self, upload: Upload, response: Response) -> tuple[Upload, int]:
+        """Where the upload stands after an answer."""
+        if response.status in {200, 204}:
+            return upload, self._offset(upload, response)
+        if not _is_ours(response):
+            raise _refused(response)
+        if response.status in _GONE:
+            return self._forget(upload), -1
+        if response.status in _LOOK_AGAIN:
+            self._chunk = max(SMALLEST, self._chunk // 2)
+            return upload, -1
+        raise _refused(response)
+
+    def _fit(self, took_ms: int) -> None:
+        """Sizes the next piece to take about ten seconds, so that a cut loses little."""
+        wanted = self._chunk * _AIM_MS // max(took_ms, 1)
+        self._chunk = max(SMALLEST, min(wanted, self._chunk * 2, LARGEST))
+
+    def _offset(self, upload: Upload, response: Response) -> int:
+        text = response.headers.get("upload-offset", "")
+        if not _is_ours(response) or not text.isdecimal() or int(text) > upload.bytes:
+            raise PortalError("the answer to an upload is not from the server")
+        with self._store.write() as transaction:
+            _uploads.keep_place(transaction, upload, taken=int(text))
+        return int(text)
+
+    def _forget(self, upload: Upload) -> Upload:
+        """Starts again under a new key; an upload that is refused again and again is stopped."""
+        fresh = replace(upload, url=None, key=self._new_key(), refusals=upload.refusals + 1)
+        with self._store.write() as transaction:
+            if not _uploads.start_again(transaction, fresh):
+                raise _StoppedError
+        return fresh
+
+    def _mark(
+        self, upload: Upload, *, state: str, problem: Mapping[str, str] | None = None
+    ) -> None:
+        with self._store.write() as transaction:
+            _uploads.mark(transaction, upload, state=state, problem=problem)
+
+
+def _checksum(piece: bytes) -> dict[str, str]:
+    """Small pieces carry their hash; a large one on a good link would lose all at a cut."""
+    if len(piece) > _CHECKED:
+        return {}
+    mark = base64.b64encode(hashlib.sha256(piece).digest()).decode()
+    return {"Upload-Checksum": f"sha256 {mark}"}
+
+
+def _metadata(upload: Upload) -> str:
+    values = {
+        "photo": upload.record,
+        "part": upload.part,
+        "sha256": upload.sha256,
+        "type": upload.type,
+        "upload": upload.key,
+    }
+    return ",".join(
+        f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items()
+    )
+
+
+def _path_of(location: str) -> str:
+    """The path alone: the token goes to the server this store knows and nowhere else."""
+    parts = urlsplit(location)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _is_ours(response: Response) -> bool:
+    problem = "problem+json" in response.headers.get("content-type", "")
+    return problem or "tus-resumable" in response.headers
+
+
+def _refused(response: Response) -> FieldstampError:
+    if response.status < 400:
+        return PortalError("the answer to an upload is not from the server")
+    return _answers.refusal(response)
