@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy.orm import Session
 
 from server.clock import from_wire, to_wire
+from server.domain.review.rules import is_taken_back
 from server.errors import Problem
 from server.people.principal import Principal
 from server.policy import Review
@@ -81,11 +82,11 @@ def _decidable(sync: Sync, session: Session, reviewer: Principal, record: str) -
 
 
 def _before_decision(session: Session, seen: StoredRecord) -> dict[str, Any]:
-    """The decision's fields as they stood before the newest version of the record."""
-    newest = queries.history(session, seen.id)[-1]
-    if "decided_at" not in newest.changed:
+    """The decision's fields as they stood before it, where it is the newest version."""
+    newest = queries.history(session, seen.id)[-1].changed
+    if is_taken_back(*newest.get("decided_at", (None, None))):  # an undo is not undone
         raise Problem("wrong_state")
-    return {name: newest.changed[name][0] for name in DECISION if name in newest.changed}
+    return {name: newest[name][0] for name in DECISION if name in newest}
 
 
 def _write(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from server.casework.items import CloseItem, Effect, OpenItem
+from server.clock import from_wire
 from server.people.principal import Role
 from server.sync.kinds import Change, Data, FieldErrors
 
@@ -17,12 +18,21 @@ def is_newly_decided(change: Change) -> bool:
     return any(change.after.get(name) != before.get(name) for name in ("verdict", "decided_at"))
 
 
+def is_taken_back(was: str | None, stands: str | None) -> bool:
+    """B2: an undo sets the time of deciding back, or away."""
+    return stands is None or (was is not None and from_wire(stands) < from_wire(was))
+
+
 def next_state(change: Change) -> str:
-    """B2: a decision sets the state; a device that mends what was returned hands it in again."""
+    """B2: a decision sets the state; a device that mends what was returned hands it in again.
+
+    A decision taken back leaves the record waiting for one, whatever stood before it.
+    """
     if change.before is None:
         return SUBMITTED
     if is_newly_decided(change):
-        return str(change.after.get("verdict", SUBMITTED))
+        undone = is_taken_back(change.before.get("decided_at"), change.after.get("decided_at"))
+        return SUBMITTED if undone else str(change.after.get("verdict", SUBMITTED))
     stands = str(change.before.get("state", SUBMITTED))
     mended = change.by.device is not None and change.after != change.before
     return SUBMITTED if stands == RETURNED and mended else stands

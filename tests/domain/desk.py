@@ -1,0 +1,85 @@
+"""A rep's device and a reviewer's desk on a real store, below HTTP."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from server.domain import queries
+from server.domain.review.actions import Decision, decide, undo
+from server.people.principal import Principal, Role
+from server.people.rights import principal_of
+from server.people.tables import Device, Session, User
+from server.sync.push import Envelope, push_batch
+from server.sync.queries import StoredRecord, find_record
+from tests.company import Company
+
+
+@dataclass
+class Desk:
+    """Pushes for devices, decides for reviewers."""
+
+    company: Company
+
+    def rep(self, region: str = "shanghai") -> Principal:
+        """A rep on a device."""
+        return self.on_device(Role.REP, region)
+
+    def on_device(self, role: Role, region: str | None) -> Principal:
+        """Somebody with ``role`` on a device."""
+        handle = self.company.device(self.company.user(role, region))
+        store = self.company.store
+        user, session = store.get_one(User, handle.user), store.get_one(Session, handle.session)
+        return principal_of(store, user, session=session, device=store.get_one(Device, handle.id))
+
+    def reviewer(self, role: Role = Role.REGION_MANAGER, region: str | None = "east") -> Principal:
+        """Somebody with ``role`` in a browser."""
+        return replace(self.on_device(role, region), device=None)
+
+    def create(self, sender: Principal, kind: str, /, **values: Any) -> str:
+        """A new record of ``sender``; its id."""
+        record = self.company.services.ids.new()
+        self.push(sender, {"action": "create", "kind": kind, "record": record, "set": values})
+        return record
+
+    def patch(self, sender: Principal, record: str, /, **values: Any) -> dict[str, Any]:
+        """Patches the version that stands; the result."""
+        now = self.record(record)
+        wire = {"action": "patch", "kind": now.kind, "record": record, "base": now.version}
+        return self.push(sender, {**wire, "set": values})
+
+    def push(self, sender: Principal, mutation: dict[str, Any]) -> dict[str, Any]:
+        """The result of one mutation of a device, which the server took."""
+        services = self.company.services
+        raw = {"id": services.ids.new(), "base": 0, **mutation}
+        envelope = Envelope(sender=sender)
+        (result,) = push_batch(services.sync, self.company.store, envelope, [raw])
+        assert result["outcome"] in {"applied", "merged", "conflict"}, result
+        return result
+
+    def decide(self, reviewer: Principal, record: str, verdict: Any, **given: Any) -> int:
+        """Decides on the version that stands, unless ``base`` is given."""
+        base = given.pop("base", None) or self.record(record).version
+        told = {"reason": "证据不足", **given}
+        decision = Decision(record=record, base=base, verdict=verdict, **told)
+        return decide(self.company.services.sync, self.company.store, reviewer, decision)
+
+    def undo(self, reviewer: Principal, record: str) -> int:
+        """Takes the reviewer's decision back."""
+        services = self.company.services
+        rules = services.policy.review
+        return undo(services.sync, self.company.store, reviewer, record, rules=rules)
+
+    def record(self, record: str) -> StoredRecord:
+        """The record as it stands."""
+        found = find_record(self.company.store, record)
+        assert found is not None
+        return found
+
+    def data(self, record: str) -> dict[str, Any]:
+        """The fields of the record as they stand."""
+        return self.record(record).data
+
+    def queue(self, reviewer: Principal) -> list[tuple[str, str]]:
+        """(record, task) of what waits for ``reviewer``, in order."""
+        registry = self.company.services.sync.registry
+        rows = queries.queue(self.company.store, registry, reviewer)
+        return [(row.record.id, row.work.task) for row in rows]
