@@ -103,12 +103,18 @@ def _refuse_create(batch: Batch, kind: RecordKind, mutation: Mutation) -> Outcom
     if batch.writer == "device" and not batch.sender.has_any(kind.create_roles):
         return rejected("forbidden")
     wrong = dict.fromkeys(mutation.unset, "format")
-    return _refuse_values(batch, kind, mutation, {**kind.check_create(mutation.set), **wrong})
+    known = _known(kind, mutation)
+    return _refuse_values(batch, kind, mutation, {**kind.check_create(known), **wrong})
 
 
 def _refuse_patch(batch: Batch, kind: RecordKind, mutation: Mutation) -> Outcome | None:
     missing = {name: "required" for name in mutation.unset if name in kind.required}
-    return _refuse_values(batch, kind, mutation, {**kind.check_patch(mutation.set), **missing})
+    known = _known(kind, mutation)
+    return _refuse_values(batch, kind, mutation, {**kind.check_patch(known), **missing})
+
+
+def _known(kind: RecordKind, mutation: Mutation) -> Data:
+    return {name: value for name, value in mutation.set.items() if name in kind.fields}
 
 
 def _refuse_values(

@@ -151,7 +151,14 @@ def _is_names(value: object) -> bool:
 
 
 def _is_set(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_name(name) for name in value)
+    return isinstance(value, dict) and _names_fit(value)
+
+
+def _names_fit(value: object) -> bool:
+    """Whether every member name in ``value`` sorts alike in all languages."""
+    if isinstance(value, dict):
+        return all(map(_is_name, value)) and all(map(_names_fit, value.values()))
+    return not isinstance(value, list) or all(map(_names_fit, value))
 
 
 def _is_ids(value: object) -> bool:

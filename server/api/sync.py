@@ -1,0 +1,161 @@
+"""hello, kinds, push, pull and the fate of one mutation (PROTOCOL *Sync*)."""
+
+from typing import Any
+
+import orjson
+from flask import Response, request
+from marshmallow import fields, validate
+
+from server.api.access import needs, public
+from server.api.envelope import FIELD_ERRORS, Envelope
+from server.api.kinds import SCHEMA, describe_kinds
+from server.api.openapi import Blueprint
+from server.api.problem import language
+from server.clock import to_wire
+from server.errors import Problem, describe
+from server.extensions import db
+from server.people import devices
+from server.people.principal import Principal
+from server.proof.encoding import sha256_hex
+from server.services import services
+from server.sync import epochs
+from server.sync.fate import fate_of
+from server.sync.pull import DEFAULT_PAGE, MAX_PAGE
+from server.sync.pull import pull as pull_page
+from server.sync.push import Envelope as PushedBy
+from server.sync.push import push_batch
+from server.sync.wire import MAX_BATCH, PROTOCOL
+
+blueprint = Blueprint("sync", __name__, url_prefix="/v1/sync", description="Records")
+Body = dict[str, Any]
+
+
+class PushEnvelope(Envelope):
+    """A batch of mutations; each is read by the engine, so that one bad one stays alone (P8)."""
+
+    protocol = fields.Integer(
+        required=True,
+        strict=True,
+        error_messages=FIELD_ERRORS,
+        validate=validate.Equal(PROTOCOL, error="choice"),
+    )
+    acked_through = fields.Integer(strict=True, error_messages=FIELD_ERRORS)
+    sent_at = fields.String(error_messages=FIELD_ERRORS)
+    mutations = fields.List(fields.Raw(), required=True, error_messages=FIELD_ERRORS)
+
+
+class PullEnvelope(Envelope):
+    """Where the device stands; a null cursor begins."""
+
+    protocol = fields.Integer(
+        required=True,
+        strict=True,
+        error_messages=FIELD_ERRORS,
+        validate=validate.Equal(PROTOCOL, error="choice"),
+    )
+    schema = fields.Integer(strict=True, error_messages=FIELD_ERRORS)
+    cursor = fields.String(required=True, allow_none=True, error_messages=FIELD_ERRORS)
+    limit = fields.Integer(
+        strict=True,
+        load_default=DEFAULT_PAGE,
+        error_messages=FIELD_ERRORS,
+        validate=validate.Range(min=1, max=MAX_PAGE, error="too_big:{max}"),
+    )
+
+
+def _answer(body: Body) -> Response:
+    return Response(orjson.dumps(body), mimetype="application/json")
+
+
+@blueprint.route("/hello", methods=["GET"])
+@public
+@blueprint.response(200)
+def hello() -> Response:
+    """What this server speaks, its time, its limits."""
+    shared = services()
+    settings, now = shared.settings, shared.clock.now()
+    return _answer(
+        {
+            "protocol": {"min": PROTOCOL, "max": PROTOCOL},
+            "epoch": epochs.current_epoch(db.session()),
+            "checkpoint": None,
+            "server_time": to_wire(now),
+            "limits": {
+                "mutations": MAX_BATCH,
+                "push_bytes": settings.push_bytes,
+                "push_wire_bytes": settings.push_wire_bytes,
+                "mutation_bytes": settings.mutation_bytes,
+                "upload_bytes": settings.upload_bytes,
+                "page": MAX_PAGE,
+            },
+            "schema": SCHEMA,
+            "min_app": {"soft": settings.min_app_soft, "hard": settings.min_app_hard},
+            "backoff": 0,
+            "features": ["gzip", "tus"],
+        }
+    )
+
+
+@blueprint.route("/kinds", methods=["GET"])
+@needs()
+@blueprint.response(200)
+def kinds(_principal: Principal) -> Response:
+    """Every kind and the lists that a device needs offline; cacheable by ETag."""
+    shared = services()
+    answer = _answer(describe_kinds(shared.sync.registry, shared.policy))
+    answer.set_etag(sha256_hex(answer.get_data())[:32])
+    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.make_conditional(request)
+    return answer
+
+
+@blueprint.route("/push", methods=["POST"])
+@needs(upload_only=True)
+@blueprint.arguments(PushEnvelope)
+@blueprint.response(200)
+def push(principal: Principal, body: Body) -> Response:
+    """Hand in mutations; one result each, in order."""
+    shared, store = services(), db.session()
+    key = devices.key_of(store, principal.device) if principal.device else None
+    sent = PushedBy(sender=principal, key=key)
+    results = push_batch(shared.sync, store, sent, body["mutations"])
+    return _answer(
+        {
+            "protocol": PROTOCOL,
+            "epoch": epochs.current_epoch(store),
+            "server_time": to_wire(shared.clock.now()),
+            "backoff": 0,
+            "results": [put_into_words(result, language()) for result in results],
+        }
+    )
+
+
+def put_into_words(result: Body, spoken: str) -> Body:
+    """A result whose problem is said in the language of this request."""
+    problem = result.get("problem")
+    if problem is None:
+        return result
+    return {**result, "problem": describe(problem["code"], spoken, problem["fields"])}
+
+
+@blueprint.route("/pull", methods=["POST"])
+@needs()
+@blueprint.arguments(PullEnvelope)
+@blueprint.response(200)
+def pull(principal: Principal, body: Body) -> Response:
+    """Changes behind a cursor, in order, in the scopes of the device."""
+    page = pull_page(
+        services().sync, db.session(), principal, cursor=body["cursor"], limit=body["limit"]
+    )
+    return Response(page, mimetype="application/json")
+
+
+@blueprint.route("/mutations/<mutation>", methods=["GET"])
+@needs()
+@blueprint.response(200)
+def mutation(principal: Principal, mutation: str) -> Response:
+    """What became of a mutation that this person sent."""
+    fate = fate_of(services().sync, db.session(), principal, mutation)
+    if fate is None:
+        raise Problem("not_found")
+    return _answer(put_into_words(fate, language()))
