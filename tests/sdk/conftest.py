@@ -25,19 +25,19 @@ def office() -> Office:
 
 
 @pytest.fixture
-def clock() -> FixedClock:
+def device_clock() -> FixedClock:
     return FixedClock()
 
 
 @pytest.fixture
-def open_client(tmp_path: Path, office: Office, clock: FixedClock) -> Iterator[Opener]:
+def open_client(tmp_path: Path, office: Office, device_clock: FixedClock) -> Iterator[Opener]:
     opened: list[Client] = []
 
     def open_one(name: str = "field.db", **options: Any) -> Client:
         given = {
             "server": SERVER,
             "transport": office,
-            "clock": clock,
+            "clock": device_clock,
             "entropy": SeededEntropy(len(opened)),
         }
         client = Client(tmp_path / name, **given | options)

@@ -21,6 +21,7 @@ USER = "01930000-0000-7000-8000-000000000001"
 SERVER_KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
 TIME = "2026-11-22T02:02:11+00:00"
 VISIT = {
+    "name": "visit",
     "schema": {
         "type": "object",
         "required": ["purpose"],
@@ -38,7 +39,7 @@ VISIT = {
     "parent": "customer",
     "lane": "normal",
 }
-KINDS = {"kinds": {"visit": VISIT, "incident": {"lane": "urgent"}, "photo": {}}}
+KINDS = {"kinds": [VISIT, {"name": "incident", "lane": "urgent"}, {"name": "photo"}]}
 
 
 def canonical(value: object) -> bytes:
@@ -217,7 +218,9 @@ class Office:
     def _photo_ack(self, upload: Bytes) -> dict[str, Any]:
         sha256 = hashlib.sha256(upload.content).hexdigest()
         photo = upload.meta["photo"]
-        return {"photo": photo, "sha256": sha256, "bytes": upload.length, "epoch": self.epoch}
+        ack = {"photo": photo, "sha256": sha256, "bytes": upload.length, "epoch": self.epoch}
+        mark = hashlib.sha256(canonical(ack)).digest()
+        return {**ack, "sig": to_base64(SERVER_KEY.sign(b"fieldstamp-photo-1\n" + mark))}
 
 
 def put(record: str, data: dict[str, Any], *, version: int = 1, kind: str = "visit") -> Any:

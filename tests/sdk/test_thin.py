@@ -14,6 +14,6 @@ def test_p3_a_visit_with_a_photo_reaches_the_server_and_is_said_to_be_synced(
     assert report.synced
     assert report.sent == 2
     assert report.photos_verified == 1
-    assert list(office.uploads.values())[0].content == client.original(photo.id)
+    assert next(iter(office.uploads.values())).content == client.original(photo.id)
     assert client.status().synced
     assert client.outbox() == []

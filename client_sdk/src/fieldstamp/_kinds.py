@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,13 +46,13 @@ def read(text: str | None) -> Mapping[str, Kind]:
     """The kinds by name; what cannot be read is left out and therefore not validated here."""
     answer = json.loads(text or "null")
     listed = answer.get("kinds") if isinstance(answer, dict) else None
-    entries = listed.items() if isinstance(listed, dict) else ()
-    return {name: _kind(name, entry) for name, entry in entries if isinstance(entry, dict)}
+    entries = [entry for entry in listed or () if isinstance(entry, dict) and "name" in entry]
+    return {entry["name"]: _kind(entry) for entry in entries}
 
 
-def _kind(name: str, entry: JsonObject) -> Kind:
+def _kind(entry: JsonObject) -> Kind:
     return Kind(
-        name=name,
+        name=entry["name"],
         schema=entry.get("schema") or {},
         fields=entry.get("fields") or {},
         parent=entry.get("parent"),
@@ -91,6 +92,31 @@ def kind_of(error: fastjsonschema.JsonSchemaValueException) -> str:
 def _validator(schema: str) -> Any:
     """A compiled check; None where the schema is beyond this library: saving must go on."""
     try:
-        return fastjsonschema.compile(json.loads(schema), use_default=False)
-    except (fastjsonschema.JsonSchemaDefinitionException, ValueError, KeyError):
+        return fastjsonschema.compile(_readable(json.loads(schema)), use_default=False)
+    except (fastjsonschema.JsonSchemaDefinitionException, re.error, ValueError, KeyError):
         return None
+
+
+_CLASS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")
+_DOLLAR = re.compile(r"(?<!\\)\$")
+
+
+def _readable(schema: Any) -> Any:
+    """The schema with ``$`` escaped where a pattern means the character.
+
+    fastjsonschema takes each bare ``$`` for the end of the text, also inside brackets.
+    """
+    if isinstance(schema, list):
+        return [_readable(member) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: _escaped(member)
+        if name == "pattern" and isinstance(member, str)
+        else _readable(member)
+        for name, member in schema.items()
+    }
+
+
+def _escaped(pattern: str) -> str:
+    return _CLASS.sub(lambda found: _DOLLAR.sub(r"\\$", found[0]), pattern)

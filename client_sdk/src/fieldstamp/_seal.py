@@ -25,6 +25,7 @@ FIRST = "0" * 64
 
 _SEAL = b"fieldstamp-seal-1\n"
 _ACK = b"fieldstamp-ack-1\n"
+_PHOTO_ACK = b"fieldstamp-photo-1\n"
 _REFRESH = b"fieldstamp-refresh-1\n"
 
 
@@ -79,10 +80,23 @@ def digest(content: bytes, prev: str) -> str:
     return _wire.sha256_hex(_SEAL + link)
 
 
-def ack_message(ack: _wire.JsonObject) -> bytes:
-    """What the server signs in an acknowledgement."""
-    unsigned = {name: value for name, value in ack.items() if name != "sig"}
-    return _ACK + hashlib.sha256(_wire.encode(unsigned)).digest()
+def is_acknowledgement(ack: _wire.JsonObject, key: PublicKey) -> bool:
+    """Whether the server signed this statement about a mutation."""
+    return _is_signed(_ACK, ack, key)
+
+
+def is_photo_acknowledgement(ack: _wire.JsonObject, key: PublicKey) -> bool:
+    """M4: whether the server signed that it holds these bytes."""
+    return _is_signed(_PHOTO_ACK, ack, key)
+
+
+def _is_signed(domain: bytes, statement: _wire.JsonObject, key: PublicKey) -> bool:
+    unsigned = {name: value for name, value in statement.items() if name != "sig"}
+    try:
+        message = domain + hashlib.sha256(_wire.encode(unsigned)).digest()
+    except _wire.WireError:
+        return False
+    return key.verifies(str(statement.get("sig")), message)
 
 
 def refresh_message(*, origin: str, refresh_token: str, rotation: str) -> bytes:

@@ -192,7 +192,7 @@ class Syncer:
         with self._store.read() as transaction:
             sent_at = self._clock.now().isoformat(timespec="milliseconds")
             raw = _outbox.envelope(transaction, batch, sent_at=sent_at)
-            account, known = transaction.value("account"), transaction.value("hello")
+            key, known = _server_key(transaction), transaction.value("hello")
         answer = self._session.call("POST", "/v1/sync/push", raw)
         epoch, results = _answers.read_results(answer)
         if epoch != known["epoch"]:
@@ -204,7 +204,7 @@ class Syncer:
                 batch,
                 results,
                 epoch=epoch,
-                key=_seal.PublicKey(**account["server_key"]),
+                key=key,
                 server_ms=server_ms,
             )
             transaction.keep("push_failures", 0)
@@ -326,10 +326,11 @@ class Syncer:
     def _verify(self) -> Iterator[Progress]:
         with self._store.read() as transaction:
             hashes = _uploads.unverified(transaction)
-            epoch = transaction.value("hello")["epoch"]
+            epoch, key = transaction.value("hello")["epoch"], _server_key(transaction)
         for start in range(0, len(hashes), _HASHES):
             asked = {"sha256": hashes[start : start + _HASHES]}
-            acks = _answers.read_photo_acks(self._session.call("POST", "/v1/media/have", asked))
+            answer = self._session.call("POST", "/v1/media/have", asked)
+            acks = _answers.read_photo_acks(answer, key)
             with self._store.write() as transaction:
                 verified = _uploads.note_acks(transaction, acks, epoch=epoch)
             self._tally.photos_verified += verified
@@ -423,3 +424,7 @@ class Syncer:
 
     def _new_key(self) -> str:
         return uuid7(self._clock.now(), self._entropy.secret(10))
+
+
+def _server_key(transaction: Transaction) -> _seal.PublicKey:
+    return _seal.PublicKey(**transaction.value("account")["server_key"])
