@@ -1,54 +1,52 @@
 """``create_app``: the only wiring."""
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from server import policy, tables
+from server import extensions, logs, migration
 from server.api import access, blueprints, headers, problem
 from server.clock import Clock, SystemClock
-from server.db import database_url, engine_options, prepare
-from server.extensions import db, jwt
+from server.extensions import db
 from server.ids import IdMaker
-from server.services import Services
-from server.settings import Settings, load, secret_key, server_key
+from server.services import build
+from server.settings import Settings, load
+from server.sync import epochs
+from server.sync.kinds import RecordKind
+from server.work.worker import send_wake_up
 
 
 def create_app(
-    settings: Settings | None = None, *, clock: Clock | None = None, ids: IdMaker | None = None
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    ids: IdMaker | None = None,
+    kinds: tuple[RecordKind, ...] = (),
 ) -> Flask:
-    """A server for ``settings`` (default: from the environment); tests bring clock and ids."""
-    settings = settings or load()
-    clock = clock or SystemClock()
-    services = Services(
-        settings=settings,
-        policy=policy.load(settings.policy),
-        clock=clock,
-        ids=ids or IdMaker(clock),
-        secret=secret_key(settings),
-        key=server_key(settings),
+    """A server for ``settings`` (default: from the environment); tests bring clock and ids.
+
+    ``kinds`` adds kinds of records to those of the domain.
+    """
+    services = build(
+        settings or load(), clock=clock or SystemClock(), ids=ids, kinds=kinds, wake=send_wake_up
     )
+    logs.configure(services.settings.log_level)
     app = Flask("server", static_folder=None)
     app.extensions["fieldstamp"] = services
-    app.config.update(_configuration(services))
+    app.config.update(extensions.configuration(services.settings, services.secret))
+    if hops := services.settings.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
     access.configure(app)
     problem.install(app)
     headers.install(app)
-    db.init_app(app)
-    jwt.init_app(app)
-    with app.app_context():
-        prepare(db.engine)
+    extensions.install(app)
     blueprints.install(app)
     return app
 
 
-def _configuration(services: Services) -> dict[str, object]:
-    """What the libraries read from ``app.config``."""
-    url = database_url(services.settings.database_url())
-    return {
-        "SECRET_KEY": services.secret,
-        "SQLALCHEMY_DATABASE_URI": url,
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(url),
-        "TRUSTED_HOSTS": None,
-    }
-
-
-__all__ = ["create_app", "tables"]
+def open_store(app: Flask) -> None:
+    """Brings the store of ``app`` to the newest schema and begins its first epoch."""
+    with app.app_context():
+        migration.upgrade(db.engine)
+        epochs.open_store(db.session(), app.extensions["fieldstamp"].clock)

@@ -25,7 +25,7 @@ except ImportError:  # no wheel for this machine
     sqlite = stock_sqlite
 
 BUSY_SECONDS = 30
-POOL = {"pool_size": 20, "max_overflow": 20}
+POOL = {"pool_size": 20, "max_overflow": 20, "hide_parameters": True}
 LAST_SAFE_BEFORE_RACE = (3, 7, 0)
 FIRST_SAFE = (3, 51, 3)
 BACKPORTED = ((3, 44, 6), (3, 50, 7))

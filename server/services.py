@@ -1,15 +1,21 @@
-"""What every part of a running server shares, as one frozen value. No rules, no wiring."""
+"""What every part of a running server shares, as one frozen value. No rules, no Flask set-up."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import current_app
 
+from server import policy
 from server.clock import Clock
+from server.domain import all_kinds
 from server.ids import IdMaker
+from server.media.engine import Limits, Media, open_media
 from server.policy import Policy
-from server.settings import Settings
+from server.settings import Settings, secret_key, server_key
+from server.sync.engine import Sync
+from server.sync.kinds import RecordKind, Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +30,48 @@ class Services:
     """Behind tokens, cursors and links."""
     key: Ed25519PrivateKey
     """The server key: signs acknowledgements."""
+    sync: Sync
+    media: Media
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock,
+    ids: IdMaker | None,
+    kinds: tuple[RecordKind, ...],
+    wake: Callable[[Settings], None],
+) -> Services:
+    """The services of an installation.
+
+    ``kinds`` adds to those of the domain; ``wake`` tells a worker that bytes have come.
+    """
+    rules = policy.load(settings.policy)
+    ids = ids or IdMaker(clock)
+    secret, key = secret_key(settings), server_key(settings)
+    return Services(
+        settings=settings,
+        policy=rules,
+        clock=clock,
+        ids=ids,
+        secret=secret,
+        key=key,
+        sync=Sync(
+            registry=Registry.of(all_kinds(rules, *kinds)),
+            clock=clock,
+            ids=ids,
+            key=key,
+            secret=secret,
+            poll_seconds=settings.poll_seconds,
+        ),
+        media=open_media(
+            settings.data,
+            clock=clock,
+            ids=ids,
+            limits=Limits(upload_bytes=settings.upload_bytes),
+            wake=lambda _sha256: wake(settings),
+        ),
+    )
 
 
 def services() -> Services:

@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     origins: tuple[str, ...] = ("http://127.0.0.1:8080",)
     """Addresses at which devices enrol; the first is the one shown to people."""
     listen: str = "127.0.0.1:8080"
+    proxies: int = 0
+    """How many proxies stand in front; only their ``X-Forwarded-*`` headers are believed."""
     workers: int = 2
     threads: int = 200
     upload_slots: int = 160
@@ -73,6 +75,8 @@ def load(environment: Mapping[str, str] | None = None, **given: object) -> Setti
         if name.startswith(PREFIX) and key not in NOT_SETTINGS:
             values[key.lower()] = text.split(",") if key == "ORIGINS" else text
     values |= given
+    if "listen" in values and "origins" not in values:
+        values["origins"] = [f"http://{values['listen']}"]
     return msgspec.convert(values, Settings, strict=False)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session as Store
 
 from server import migration, tables
-from server.app import create_app
+from server.app import create_app, open_store
 from server.db import database_url, engine_options, prepare
 from server.extensions import db
 from server.ids import IdMaker
@@ -97,6 +97,7 @@ def app(settings: Settings, clock: FixedClock) -> Iterator[Flask]:
     """The application; ids are the same in every run."""
     bits = random.Random(20260302)
     app = create_app(settings, clock=clock, ids=IdMaker(clock, bits.getrandbits))
+    open_store(app)
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False
     yield app

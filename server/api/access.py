@@ -6,12 +6,14 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_jwt_extended import create_access_token, decode_token
-from jwt.exceptions import InvalidTokenError
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import InvalidTokenError, PyJWTError
 
 from server.errors import Problem
 from server.extensions import db, jwt
+from server.ids import is_uuid7
 from server.people import sessions
 from server.people.principal import Principal, Role
 from server.services import services
@@ -19,6 +21,7 @@ from server.services import services
 ISSUER = "fieldstamp"
 AUDIENCE = "fieldstamp-device"
 LONGEST_TOKEN = 4096
+PRINCIPAL = "fieldstamp.principal"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -76,9 +79,12 @@ def issue_token(session: str) -> str:
 def _claims(token: str) -> dict[str, Any]:
     if len(token) > LONGEST_TOKEN:
         raise Problem("unauthenticated")
-    claims = cast("dict[str, Any]", decode_token(token, allow_expired=True))
+    try:
+        claims = cast("dict[str, Any]", decode_token(token, allow_expired=True))
+    except (JWTExtendedException, PyJWTError) as error:
+        raise Problem("unauthenticated") from error
     expires = claims.get("exp")
-    if claims.get("type") != "access" or type(expires) is not int:
+    if claims.get("type") != "access" or type(expires) is not int or not is_uuid7(claims["sub"]):
         raise Problem("unauthenticated")
     if services().clock.now().timestamp() >= expires:
         raise Problem("unauthenticated")
@@ -98,12 +104,13 @@ def current_principal(*, upload_only: bool = False) -> Principal:
     ``upload_only``: the route also serves a revoked device that hands in its work. *Raises*
     ``unauthenticated``; ``device_revoked`` with ``erase`` for a revoked device elsewhere.
     """
-    if "principal" not in g:
+    if PRINCIPAL not in request.environ:
         session = str(_claims(_bearer())["sub"])
         terms = sessions.terms(services().settings, services().policy)
         now = services().clock.now()
-        g.principal = sessions.recognise(db.session(), session, now=now, terms=terms)
-    principal = cast("Principal", g.principal)
+        known = sessions.recognise(db.session(), session, now=now, terms=terms)
+        request.environ[PRINCIPAL] = known
+    principal = cast("Principal", request.environ[PRINCIPAL])
     if principal.upload_only and not upload_only:
         raise Problem("device_revoked", extra={"erase": principal.erase})
     return principal

@@ -32,6 +32,7 @@ def content_policy(nonce: str) -> str:
 
 def _name_request() -> None:
     g.request_id = services().ids.new()
+    g.pop("nonce", None)
 
 
 def _finish(response: Response) -> Response:

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 import orjson
 import structlog
 from flask import Flask, Response, g, request
-from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt.exceptions import PyJWTError
 from marshmallow import ValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -62,8 +60,6 @@ def to_problem(error: Exception) -> Problem:
         return Problem("validation", fields=dict(field_codes(error.messages)))
     if isinstance(error, HTTPException):
         return Problem(BY_STATUS.get(error.code or 500, "internal"))
-    if isinstance(error, (JWTExtendedException, PyJWTError)):
-        return Problem("unauthenticated")
     if isinstance(error, (OperationalError, PoolTimeoutError)):
         # Lock, deadlock, full disk, lost server: nothing was stored, the same request may come.
         return Problem("unavailable")

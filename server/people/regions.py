@@ -34,6 +34,15 @@ def list_regions(store: Store) -> list[Region]:
     return list(store.scalars(select(Region).order_by(Region.path)))
 
 
+def need_region(store: Store, name: str) -> Region:
+    """The one region with that id or name. *Raises* ``not_found`` for none and for several."""
+    same = (Region.id == name) | (Region.name_zh == name) | (Region.name_en == name)
+    found = list(store.scalars(select(Region).where(same).limit(2)))
+    if len(found) != 1:
+        raise Problem("not_found")
+    return found[0]
+
+
 def subtree(store: Store, region: str) -> frozenset[str]:
     """The ids of ``region`` and all below it; empty where there is no such region."""
     top = store.get(Region, region)

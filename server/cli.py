@@ -1,0 +1,221 @@
+"""``fieldstamp-server``: what an administrator types. Rules live in ``people``, not here."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import click
+from sqlalchemy.orm import Session as Store
+
+from server import migration, serving
+from server.app import create_app, open_store
+from server.db import transaction
+from server.errors import Problem, say_field
+from server.extensions import db
+from server.people import devices, passwords, regions, users
+from server.people.principal import Role
+from server.services import services
+from server.settings import load
+from server.work.worker import run_worker
+
+ROLES = click.Choice([role.value for role in Role])
+
+
+@contextmanager
+def _opened() -> Iterator[Store]:
+    """The store of this installation, within an application context."""
+    with create_app().app_context():
+        yield db.session()
+
+
+@contextmanager
+def _writing() -> Iterator[tuple[Store, datetime]]:
+    with _opened() as store, transaction(store):
+        yield store, services().clock.now()
+
+
+@click.group()
+def cli() -> None:
+    """Runs and administers a Fieldstamp server."""
+
+
+@cli.command()
+def serve() -> None:
+    """Bring the store up to date, then serve HTTP and work in the background."""
+    open_store(create_app())
+    sys.exit(serving.run_both())
+
+
+@cli.command()
+def http() -> None:
+    """Serve HTTP only; the store must be up to date."""
+    serving.HttpServer(load()).run()
+
+
+@cli.command()
+def work() -> None:
+    """Work in the background only: pictures, sweeps, notices."""
+    run_worker(create_app())
+
+
+@cli.group(name="db")
+def database() -> None:
+    """The store's schema."""
+
+
+@database.command()
+def upgrade() -> None:
+    """Bring the store to the newest schema."""
+    open_store(create_app())
+    click.echo("The store is up to date.")
+
+
+@database.command()
+def check() -> None:
+    """Say whether the schema is the newest; status 1 if not."""
+    with create_app().app_context():
+        current = migration.is_current(db.engine)
+    click.echo("The schema is the newest." if current else "The schema is not the newest.")
+    sys.exit(0 if current else 1)
+
+
+@cli.group()
+def user() -> None:
+    """People."""
+
+
+@user.command(name="add")
+@click.argument("username")
+@click.option("--name", help="Name shown to others; default: the username.")
+@click.option("--region", help="Home region, by id or name.")
+@click.option("--role", type=ROLES, help="A role in the home region and below.")
+def add_user(username: str, name: str | None, region: str | None, role: str | None) -> None:
+    """Add a person."""
+    with _writing() as (store, now):
+        home = regions.need_region(store, region).id if region else None
+        person = users.NewUser(username=username, name=name or username, home_region=home)
+        created = users.create_user(store, services().ids, person, now=now)
+        if role:
+            users.grant_role(store, created, Role(role), region=home, now=now)
+        click.echo(created.id)
+
+
+@user.command(name="list")
+def list_users() -> None:
+    """List everybody."""
+    with _opened() as store:
+        for person in users.list_users(store):
+            state = "disabled" if person.disabled_at else "active"
+            click.echo(f"{person.id}  {state:8}  {person.username}  {person.name}")
+
+
+@user.command(name="disable")
+@click.argument("username")
+def disable_user(username: str) -> None:
+    """Shut a person out; their devices may hand in what they hold."""
+    with _writing() as (store, now):
+        users.disable_user(store, users.need_user(store, username), now=now)
+
+
+@user.command(name="role")
+@click.argument("username")
+@click.argument("role", type=ROLES)
+@click.option("--region", help="Where, by id or name; without it: the whole company.")
+@click.option("--withdraw", is_flag=True, help="Take the role away instead.")
+def set_role(username: str, role: str, region: str | None, withdraw: bool) -> None:
+    """Give a person a role, or take it away."""
+    with _writing() as (store, now):
+        place = regions.need_region(store, region).id if region else None
+        person = users.need_user(store, username)
+        change = users.withdraw_role if withdraw else users.grant_role
+        change(store, person, Role(role), region=place, now=now)
+
+
+@user.command(name="password")
+@click.argument("username")
+@click.password_option()
+def set_password(username: str, password: str) -> None:
+    """Set a person's password."""
+    hashed = passwords.hash_password(password)
+    with _writing() as (store, now):
+        users.set_password(store, users.need_user(store, username), hashed, now=now)
+
+
+@cli.group()
+def device() -> None:
+    """Devices."""
+
+
+@device.command()
+@click.argument("username")
+def enrol(username: str) -> None:
+    """Print a code that enrols one device of USERNAME within ten minutes."""
+    with _writing() as (store, now):
+        person = users.need_user(store, username)
+        code = devices.issue_code(store, services().ids, person, now=now)
+    click.echo(code)
+
+
+@device.command(name="list")
+@click.option("--user", "username", help="Only this person's devices.")
+def list_devices(username: str | None) -> None:
+    """List devices."""
+    with _opened() as store:
+        owner = users.need_user(store, username).id if username else None
+        for found in devices.list_devices(store, user=owner):
+            state = "revoked" if found.revoked_at else "active"
+            click.echo(f"{found.id}  {state:7}  {found.user}  {found.name}")
+
+
+@device.command()
+@click.argument("device_id")
+@click.option("--erase", type=click.Choice(["scopes", "all"]), default="all", show_default=True)
+def revoke(device_id: str, erase: devices.Erase) -> None:
+    """Revoke a device; it may still hand in its work for the policy's days."""
+    with _writing() as (store, now):
+        devices.revoke(store, devices.need_device(store, device_id), erase=erase, now=now)
+
+
+@cli.group()
+def region() -> None:
+    """The region tree."""
+
+
+@region.command(name="add")
+@click.argument("name_zh")
+@click.argument("name_en")
+@click.option("--level", required=True, help="Such as sales_centre or market.")
+@click.option("--parent", help="The region above, by id or name.")
+def add_region(name_zh: str, name_en: str, level: str, parent: str | None) -> None:
+    """Add a region and print its id."""
+    with _writing() as (store, _now):
+        above = regions.need_region(store, parent).id if parent else None
+        planted = regions.add_region(
+            store, services().ids, level=level, name_zh=name_zh, name_en=name_en, parent=above
+        )
+        click.echo(planted.id)
+
+
+@region.command(name="list")
+def list_regions() -> None:
+    """List regions, each below its parent."""
+    with _opened() as store:
+        for found in regions.list_regions(store):
+            indent = "  " * (found.path.count("/") - 2)
+            click.echo(f"{found.id}  {indent}{found.name_zh} / {found.name_en} ({found.level})")
+
+
+def main() -> None:
+    """The command; a problem is told in plain words with status 1."""
+    try:
+        cli.main(standalone_mode=True)
+    except Problem as problem:
+        words = problem.type.title.say("en")
+        details = [f"{name} {say_field(code, 'en')}" for name, code in problem.fields.items()]
+        click.echo(" ".join([words, *details]), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
