@@ -3,9 +3,11 @@
 A lost wake-up loses nothing, since a sweep looks at the tables. No rule and no state is here.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
+import structlog
 from huey import Huey
 from huey.registry import Message
 from huey.serializer import Serializer
@@ -17,6 +19,8 @@ from server.settings import Settings
 
 NAME = "fieldstamp"
 BUSY_SECONDS = 10
+
+log = structlog.get_logger()
 
 
 class JsonSerializer(Serializer):  # type: ignore[misc]
@@ -58,3 +62,30 @@ def open_queue(settings: Settings) -> Huey:
         )
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
     return Huey(NAME, storage_class=PostgresStorage, dsn=dsn, **common)
+
+
+def register(queue: Huey, work: Callable[[], object]) -> Any:
+    """Makes ``work`` the answer to the hint that there is some, and to the sweep without a hint.
+
+    Returns the task that gives the hint.
+    """
+
+    @queue.periodic_task(lambda _moment: True, name="sweep")  # type: ignore[untyped-decorator]
+    def sweep() -> None:
+        work()
+
+    @queue.task(name="look")  # type: ignore[untyped-decorator]
+    def look() -> None:
+        work()
+
+    return look
+
+
+def send_wake_up(settings: Settings) -> None:
+    """Tells a worker, wherever it runs, that there is work. Failing costs only time."""
+    try:
+        queue = open_queue(settings)
+        register(queue, lambda: None)()
+        queue.storage.close()
+    except Exception:
+        log.warning("wake_up_lost", exc_info=True)
