@@ -186,8 +186,11 @@ def to_base64(raw: bytes) -> str:
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of base64url without padding. Raises WireError."""
+    """The bytes of base64url without padding, in its one spelling. Raises WireError."""
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError as error:
         raise WireError("not base64url") from error
+    if to_base64(raw) != text:
+        raise WireError("not base64url without padding")
+    return raw
