@@ -19,5 +19,5 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         cross_region_case_kind(policy),
         *further,
     )
-    parents = tuple(kind.name for kind in records)
+    parents = {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in records}
     return (*records, photo_kind(policy, parents), signature_kind(parents))

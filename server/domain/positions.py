@@ -7,13 +7,6 @@ from typing import Any
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius of the WGS-84 ellipsoid (IUGG), in metres."""
 
-POSITION_FLAGS = {
-    "far": ("距客户较远", "Far from the customer"),
-    "stale_position": ("定位过旧", "Old position"),
-    "mocked": ("模拟定位", "Mocked position"),
-}
-"""V3: flags that a measured position can earn."""
-
 
 def distance_m(here: Mapping[str, Any], there: Mapping[str, Any]) -> float:
     """Great-circle distance in metres by the haversine formula, exact to about 0.5 %."""

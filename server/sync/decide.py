@@ -218,7 +218,9 @@ def _withdraw(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -
     head = replace(there, state=WITHDRAWN, version=there.version + 1)
     change = _change(batch, kind, there, there.fields, withdrawn=True)
     written = Written(head=head, changed={}, effects=kind.effects(change))
-    return Decision(outcome=_outcome(head, Merged(), ()), writes=(written,))
+    parent = batch.heads.get(there.parent) if there.parent else None
+    writes = (written, *_fold(batch, parent, change))
+    return Decision(outcome=_outcome(head, Merged(), ()), writes=writes)
 
 
 def _change(

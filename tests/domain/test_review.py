@@ -94,6 +94,18 @@ def test_x2_x3_b1_a_case_waits_unsigned_then_for_intake_with_a_term_from_its_sig
     assert item.due_at == desk.company.services.clock.now() + timedelta(hours=24)
 
 
+def test_x2_x3_what_is_withdrawn_beneath_an_unsigned_case_is_missing_again(desk: Desk) -> None:
+    rep = desk.rep()
+    found = desk.create(rep, "cross_region_case", **case(affected_market=rep.home_region))
+    shot = desk.create(rep, "photo", **photo(parent=found, tag="batch"))
+    signed = desk.create(rep, "signature", **signature("affected_dealer", parent=found))
+    assert desk.data(found)["signed_by"] == ["affected_dealer"]
+    for kind, record in (("photo", shot), ("signature", signed)):
+        desk.push(rep, {"action": "withdraw", "kind": kind, "record": record, "base": 1})
+    assert "batch" in desk.data(found)["missing_tags"]
+    assert desk.data(found)["signed_by"] == []
+
+
 def test_x3_the_devices_answer_shows_the_state_that_the_server_gave(desk: Desk) -> None:
     rep = desk.rep()
     services = desk.company.services

@@ -254,8 +254,8 @@ def test_every_kind_takes_its_smallest_record(kind: str, data: dict[str, Any]) -
         VisitReport,
         Receipt,
         CrossRegionCase,
-        photo_schema(("visit",)),
-        signature_schema(("visit",)),
+        photo_schema({"visit": ("拜访", "Visit")}),
+        signature_schema({"visit": ("拜访", "Visit")}),
     ],
 )
 def test_every_kind_is_checked_on_the_fast_path(schema: type[Shape]) -> None:

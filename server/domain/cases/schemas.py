@@ -1,9 +1,9 @@
 """The shape of a cross-region case (X1 to X3). Shapes only."""
 
 from server.domain import shapes
-from server.domain.evidence.schemas import PARTS, PHOTO_FLAGS, TAGS, SignedPart
 from server.domain.review.schemas import Reviewed
 from server.domain.shapes import SERVER, Shape
+from server.domain.vocabulary import PARTS, PHOTO_FLAGS, TAGS
 
 UNITS = {
     "piece": ("件", "Piece"),
@@ -37,6 +37,14 @@ class TagCount(Shape):
 
     tag = shapes.choice("内容标签", "Tag", TAGS, required=True)
     photos = shapes.integer("照片数", "Photos", required=True)
+
+
+class SignedPart(Shape):
+    """X3: a signature as its case remembers it."""
+
+    signature = shapes.record_id("签名", "Signature", required=True)
+    part = shapes.choice("身份", "Part", PARTS, required=True)
+    customer = shapes.record_id("客户", "Customer")
 
 
 class CrossRegionCase(Reviewed):

@@ -3,6 +3,7 @@
 from server.domain.declaration import kind_from_schema
 from server.domain.evidence import rules
 from server.domain.evidence.schemas import photo_schema, signature_schema
+from server.domain.shapes import Names
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
 from server.sync.kinds import Change, Data, RecordKind
@@ -10,7 +11,7 @@ from server.sync.kinds import Change, Data, RecordKind
 SEES_EVIDENCE = MANAGERS | {Role.MARKET_OFFICER, Role.FINANCE_OFFICER}
 
 
-def photo_kind(policy: Policy, parents: tuple[str, ...]) -> RecordKind:
+def photo_kind(policy: Policy, parents: Names) -> RecordKind:
     """X2: a photo or other file under a record of one of the kinds ``parents``."""
     oldest_s = policy.visits.position_age_minutes * 60
 
@@ -30,7 +31,7 @@ def photo_kind(policy: Policy, parents: tuple[str, ...]) -> RecordKind:
     )
 
 
-def signature_kind(parents: tuple[str, ...]) -> RecordKind:
+def signature_kind(parents: Names) -> RecordKind:
     """V3, X3: a signature under a record of one of the kinds ``parents``."""
     return kind_from_schema(
         signature_schema(parents),

@@ -1,23 +1,9 @@
 """The shapes of a photo (PROTOCOL *Photos*, X2) and of a signature (V3, X3). Shapes only."""
 
 from server.domain import shapes
-from server.domain.positions import POSITION_FLAGS
-from server.domain.shapes import SERVER, Shape
+from server.domain.shapes import SERVER, Names, Shape
+from server.domain.vocabulary import PARTS, PHOTO_FLAGS, TAGS
 
-TAGS = {
-    "goods": ("货物", "Goods"),
-    "batch": ("批号", "Batch"),
-    "count_on_vehicle": ("车上数量", "Count on the vehicle"),
-    "vehicle": ("车辆", "Vehicle"),
-    "storage_place": ("存放地点", "Storage place"),
-    "price": ("价格", "Price"),
-    "document": ("单据", "Document"),
-    "store_front": ("门头", "Store front"),
-    "display": ("陈列", "Display"),
-    "person": ("人员", "Person"),
-    "receipt": ("票据", "Receipt"),
-    "other": ("其他", "Other"),
-}
 SOURCES = {
     "app_camera": ("应用相机", "App camera"),
     "system_camera": ("系统相机", "System camera"),
@@ -35,22 +21,7 @@ CONTENTS = {
     "damaged": ("损坏", "Damaged"),
     "unsupported": ("无法预览", "Unsupported"),
 }
-PARTS = {
-    "rep": ("业务员", "Rep"),
-    "technician": ("技术员", "Technician"),
-    "customer": ("客户", "Customer"),
-    "affected_dealer": ("受影响市场经销商", "Dealer of the affected market"),
-    "accused_dealer": ("被投诉经销商", "Accused dealer"),
-    "region_manager": ("区域经理", "Region manager"),
-    "sales_manager": ("销售经理", "Sales manager"),
-    "witness": ("证人", "Witness"),
-}
 MEDIA_TYPE = "^[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}$"
-PHOTO_FLAGS = {
-    "gallery": ("来自相册", "From the gallery"),
-    "stale_position": POSITION_FLAGS["stale_position"],
-    "mocked": POSITION_FLAGS["mocked"],
-}
 SIGNATURE_FLAGS = {"not_the_role": ("提交人无此职务", "Sent by somebody without that role")}
 
 
@@ -77,22 +48,14 @@ class Bytes(Shape):
     height = shapes.integer("高度", "Height", writers=SERVER)
 
 
-class SignedPart(Shape):
-    """X3: a signature as its case remembers it."""
-
-    signature = shapes.record_id("签名", "Signature", required=True)
-    part = shapes.choice("身份", "Part", PARTS, required=True)
-    customer = shapes.record_id("客户", "Customer")
-
-
-def photo_schema(parents: tuple[str, ...]) -> type[Shape]:
+def photo_schema(parents: Names) -> type[Shape]:
     """The shape of a photo under records of the kinds ``parents``."""
 
     class Photo(Bytes):
         """X2: a picture or file, tagged with what it shows."""
 
         parent_kind = shapes.choice(
-            "所属类型", "Parent kind", {kind: (kind, kind) for kind in parents},
+            "所属类型", "Parent kind", parents,
             required=True, rule="frozen",
         )  # fmt: skip
         parent = shapes.reference("所属记录", "Parent", *parents, required=True, rule="frozen")
@@ -106,14 +69,14 @@ def photo_schema(parents: tuple[str, ...]) -> type[Shape]:
     return Photo
 
 
-def signature_schema(parents: tuple[str, ...]) -> type[Shape]:
+def signature_schema(parents: Names) -> type[Shape]:
     """The shape of a signature under records of the kinds ``parents``."""
 
     class Signature(Bytes):
         """V3, X3: who signed, in which part."""
 
         parent_kind = shapes.choice(
-            "所属类型", "Parent kind", {kind: (kind, kind) for kind in parents},
+            "所属类型", "Parent kind", parents,
             required=True, rule="frozen",
         )  # fmt: skip
         parent = shapes.reference("所属记录", "Parent", *parents, required=True, rule="frozen")

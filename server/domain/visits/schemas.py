@@ -1,9 +1,9 @@
 """The shapes of a visit (V1, V3, V9) and of its report (V4). Shapes only."""
 
 from server.domain import shapes
-from server.domain.positions import POSITION_FLAGS
 from server.domain.review.schemas import Reviewed
 from server.domain.shapes import SERVER, Shape
+from server.domain.vocabulary import POSITION_FLAGS
 
 PURPOSES = {
     "routine": ("例行拜访", "Routine"),
