@@ -21,7 +21,7 @@ CONTENTS = {
     "damaged": ("损坏", "Damaged"),
     "unsupported": ("无法预览", "Unsupported"),
 }
-MEDIA_TYPE = "^[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}$"
+MEDIA_TYPE = "^[a-z0-9][a-z0-9_.+-]{0,62}/[a-z0-9][a-z0-9_.+-]{0,62}$"
 SIGNATURE_FLAGS = {"not_the_role": ("提交人无此职务", "Sent by somebody without that role")}
 
 
