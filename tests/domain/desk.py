@@ -51,7 +51,7 @@ class Desk:
         services = self.company.services
         raw = {"id": services.ids.new(), "base": 0, **mutation}
         envelope = Envelope(sender=sender)
-        (result,) = push_batch(services.sync, self.company.store, envelope, [raw])
+        (result,) = push_batch(services.sync, self.company.store, envelope, [raw]).results
         assert result["outcome"] in {"applied", "merged", "conflict"}, result
         return result
 

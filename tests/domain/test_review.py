@@ -46,7 +46,7 @@ def test_k1_a_customer_that_the_office_hands_over_moves_with_its_visits_to_come(
         "base": 1, "set": {"owner": other.user},
     }  # fmt: skip
     envelope = Envelope(sender=manager, writer="office")
-    (result,) = push_batch(services.sync, desk.company.store, envelope, [raw])
+    (result,) = push_batch(services.sync, desk.company.store, envelope, [raw]).results
     assert result["outcome"] == "applied"
     assert f"user:{other.user}" in desk.record(shop).scopes
     assert f"user:{rep.user}" not in desk.record(shop).scopes
@@ -299,5 +299,5 @@ def test_b2_a_device_cannot_write_a_verdict(desk: Desk) -> None:
         "record": slip, "base": 1, "set": {"verdict": "accepted"},
     }  # fmt: skip
     envelope = Envelope(sender=rep)
-    (result,) = push_batch(desk.company.services.sync, desk.company.store, envelope, [raw])
+    (result,) = push_batch(desk.company.services.sync, desk.company.store, envelope, [raw]).results
     assert result["problem"]["code"] == "field_owner"
