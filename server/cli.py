@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import click
+import msgspec
 from sqlalchemy.orm import Session as Store
 
 from server import migration, serving
@@ -207,9 +208,12 @@ def list_regions() -> None:
 
 
 def main() -> None:
-    """The command; a problem is told in plain words with status 1."""
+    """The command; what went wrong is told in plain words with status 1."""
     try:
         cli.main(standalone_mode=True)
+    except msgspec.ValidationError as error:
+        click.echo(f"A setting is wrong: {error}", err=True)
+        sys.exit(1)
     except Problem as problem:
         words = problem.type.title.say("en")
         details = [f"{name} {say_field(code, 'en')}" for name, code in problem.fields.items()]

@@ -77,7 +77,13 @@ def load(environment: Mapping[str, str] | None = None, **given: object) -> Setti
     values |= given
     if "listen" in values and "origins" not in values:
         values["origins"] = [f"http://{values['listen']}"]
-    return msgspec.convert(values, Settings, strict=False)
+    return msgspec.convert(values, Settings, strict=False, dec_hook=_read_path)
+
+
+def _read_path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value)
+    raise NotImplementedError
 
 
 def _write_once(path: Path, content: bytes) -> bytes:
