@@ -123,7 +123,13 @@ class Fault(Exception):
 
 
 RACES = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
-DATA_FAULTS = (psycopg.DataError, psycopg.ProgrammingError, sqlite.DataError, OverflowError)
+DATA_FAULTS = (
+    psycopg.DataError,
+    psycopg.ProgrammingError,
+    sqlite.DataError,
+    sqlite.InterfaceError,
+    OverflowError,
+)
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from server.api.problem import language
 from server.clock import to_wire
 from server.errors import Problem, describe
 from server.extensions import db
-from server.people import devices
 from server.people.principal import Principal
 from server.proof.encoding import sha256_hex
 from server.services import services
@@ -116,16 +115,14 @@ def kinds(_principal: Principal) -> Response:
 def push(principal: Principal, body: Body) -> Response:
     """Hand in mutations; one result each, in order."""
     shared, store = services(), db.session()
-    key = devices.key_of(store, principal.device) if principal.device else None
-    sent = PushedBy(sender=principal, key=key)
-    results = push_batch(shared.sync, store, sent, body["mutations"])
+    pushed = push_batch(shared.sync, store, PushedBy(sender=principal), body["mutations"])
     return _answer(
         {
             "protocol": PROTOCOL,
-            "epoch": epochs.current_epoch(store),
+            "epoch": pushed.epoch,
             "server_time": to_wire(shared.clock.now()),
             "backoff": 0,
-            "results": [put_into_words(result, language()) for result in results],
+            "results": [put_into_words(result, language()) for result in pushed.results],
         }
     )
 

@@ -16,6 +16,9 @@ from server.clock import to_wire
 class Asked:
     """One effect of one record; of several on a record, the last one stands."""
 
+    is_new: bool
+    """The record is born in this transaction, so that it has no open item."""
+
     record: str
     kind: str
     region: str | None
@@ -27,8 +30,10 @@ def apply(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) ->
     if not asked:
         return
     last = {one.record: one for one in asked}
-    open_items = Item.record.in_(list(last)) & Item.closed_at.is_(None)
-    session.execute(update(Item).where(open_items).values(closed_at=to_wire(at), closed_by=by))
+    known = [one.record for one in last.values() if not one.is_new]
+    if known:
+        open_items = Item.record.in_(known) & Item.closed_at.is_(None)
+        session.execute(update(Item).where(open_items).values(closed_at=to_wire(at), closed_by=by))
     opened = [
         _row(one, one.effect, at) for one in last.values() if isinstance(one.effect, OpenItem)
     ]

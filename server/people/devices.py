@@ -112,9 +112,3 @@ def revoke(store: Store, device: Device, *, erase: Erase, now: datetime) -> None
         device.revoked_at = now
     device.erase = erase
     audit.note(store, "device_revoked", at=now, user=device.user, device=device.id)
-
-
-def key_of(store: Store, device: str) -> PublicKey:
-    """The public key that ``device`` is bound to. *Raises* ``not_found``."""
-    bound = need_device(store, device)
-    return PublicKey(bound.alg, bound.public_key)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from server.people.keys import PublicKey
+
 
 class Role(StrEnum):
     """The roles of DOMAIN *Who*; each name is what the wire and the policy use."""
@@ -54,6 +56,8 @@ class Principal:
     zone: str = "Asia/Shanghai"
     upload_only: bool = False
     """A revoked device may push, upload and ask `have`, and is answered with no data."""
+    key: PublicKey | None = None
+    """The key that the device is bound to."""
     erase: str | None = None
     """What a revoked device must remove: ``scopes`` or ``all``."""
 

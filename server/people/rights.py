@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Store
 from sqlalchemy.orm import aliased
 
+from server.people.keys import PublicKey
 from server.people.principal import Grant, Principal, Role
 from server.people.tables import Device, Region, RoleGrant, Session, User
 
@@ -41,5 +42,6 @@ def principal_of(store: Store, user: User, *, session: Session, device: Device |
         home_region=user.home_region,
         zone=user.zone,
         upload_only=device is not None and device.revoked_at is not None,
+        key=PublicKey(device.alg, device.public_key) if device else None,
         erase=device.erase if device else None,
     )

@@ -27,7 +27,7 @@ class NewUser:
 def create_user(store: Store, ids: IdMaker, person: NewUser, *, now: datetime) -> User:
     """Stores a person without roles. *Raises* ``validation`` where the username is taken."""
     if find_user(store, person.username) is not None:
-        raise Problem("validation", fields={"username": "choice"})
+        raise Problem("validation", fields={"username": "taken"})
     user = User(
         id=ids.new(),
         username=person.username,

@@ -70,10 +70,12 @@ def referred(registry: Registry, mutations: Iterable[Mutation]) -> set[str]:
 
 def load(rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, user: str) -> Loaded:
     """What is known of the mutations, their records, references and parents; records locked."""
-    if not rows.sqlite:
-        # P2: two pushes of one user never decide the same mutation at once.
-        rows.select("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", user)
-    loaded = Loaded(epoch=rows.select("SELECT name FROM epoch ORDER BY number DESC LIMIT 1")[0][0])
+    # P2: two pushes of one user never decide the same mutation at once.
+    lock = "" if rows.sqlite else ", pg_advisory_xact_lock(hashtextextended(?, 0))"
+    [first] = rows.select(
+        f"SELECT name{lock} FROM epoch ORDER BY number DESC LIMIT 1", *([user] if lock else [])
+    )
+    loaded = Loaded(epoch=first[0])
     wanted = {mutation.id for mutation in mutations}
     wanted |= {mutation.after for mutation in mutations if mutation.after}
     loaded.known = known_mutations(rows, wanted)

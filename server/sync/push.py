@@ -5,9 +5,10 @@ exception means that the request as a whole failed and that nothing of it was st
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import structlog
 from sqlalchemy.orm import Session
 
 from server.casework import queue
@@ -15,7 +16,6 @@ from server.casework.queue import Asked
 from server.clock import to_wire
 from server.db import Fault, told_faults, transaction
 from server.errors import Problem
-from server.people.keys import PublicKey
 from server.people.principal import Principal
 from server.proof.seal import Verdict, judge
 from server.sync.answers import Told, result_of
@@ -30,28 +30,39 @@ from server.sync.wire import MAX_BATCH, Mutation, Outcome, Unreadable, links_of,
 ATTEMPTS = 5
 """Times that a transaction is tried when another one was in its way."""
 
+MENDED_SECONDS = 600
+"""When a mutation is tried again that a fault in a rule of ours stopped."""
+
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Who pushes, as what, with which key; the key is None where there is no device."""
+    """Who pushes, and as what."""
 
     sender: Principal
     writer: Sender = "device"
-    key: PublicKey | None = None
 
 
-def push_batch(
-    sync: Sync, session: Session, envelope: Envelope, raw: Sequence[object]
-) -> list[dict[str, Any]]:
-    """One result per mutation, in order, as the wire has it (problems not yet in words).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """The epoch in which a batch was decided, and one result per mutation, in order."""
+
+    epoch: str
+    results: list[dict[str, Any]]
+
+
+def push_batch(sync: Sync, session: Session, envelope: Envelope, raw: Sequence[object]) -> Pushed:
+    """Decides and stores a batch; problems in the results are codes, not yet words.
 
     Raises Problem ``bad_request`` where a mutation has no id, ``too_large`` above 500, and
     ``unavailable`` where the store cannot take the batch now.
     """
     mutations = _read(envelope, raw)
-    verdicts = _judge(session, envelope, mutations)
-    told = _push(sync, session, envelope, mutations, verdicts)
-    return [result_of(sync, one) for one in told]
+    verdicts = _judge(session, envelope.sender, mutations)
+    pushing = _Pushing(sync, session, envelope, verdicts)
+    told = pushing.split(mutations)
+    return Pushed(epoch=pushing.epoch, results=[result_of(sync, one) for one in told])
 
 
 def _read(envelope: Envelope, raw: Sequence[object]) -> list[Mutation]:
@@ -66,141 +77,134 @@ def _read(envelope: Envelope, raw: Sequence[object]) -> list[Mutation]:
 
 
 def _judge(
-    session: Session, envelope: Envelope, mutations: Sequence[Mutation]
+    session: Session, sender: Principal, mutations: Sequence[Mutation]
 ) -> Mapping[str, Verdict]:
     """Verdicts on the seals by mutation id. A bad seal is said, and refuses nothing."""
     verdicts: dict[str, Verdict] = dict.fromkeys((m.id for m in mutations), "unsealed")
-    own = [m for m in mutations if m.device == envelope.sender.device]
-    links = links_of(own)
-    if envelope.key is None or not links:
+    links = links_of(one for one in mutations if one.device == sender.device)
+    if sender.key is None or not links:
         return verdicts
     with told_faults():
-        before = known_links(Rows(session), str(envelope.sender.device), list(links.values()))
-    by_digest = judge(envelope.key, list(links.values()), before)
+        before = known_links(Rows(session), str(sender.device), list(links.values()))
+    by_digest = judge(sender.key, list(links.values()), before)
     return verdicts | {id_: by_digest[link.digest] for id_, link in links.items()}
 
 
-def _push(
-    sync: Sync,
-    session: Session,
-    envelope: Envelope,
-    mutations: Sequence[Mutation],
-    verdicts: Mapping[str, Verdict],
-) -> list[Told]:
-    """P8: where the database refuses the data, the batch is split until the bad one is alone."""
-    try:
-        return _attempt(sync, session, envelope, mutations, verdicts)
-    except Fault as fault:
-        if fault.sort != "data" or len(mutations) == 1:
-            raise Problem("unavailable", retry_after=5) from fault
-    middle = len(mutations) // 2
-    told: list[Told] = []
-    for half in (mutations[:middle], mutations[middle:]):
-        try:
-            told += _push(sync, session, envelope, half, verdicts)
-        except Problem as problem:
-            if len(half) > 1:
-                raise
-            told += [Told.again(one, problem.retry_after or 5) for one in half]
-    return told
-
-
-def _attempt(
-    sync: Sync,
-    session: Session,
-    envelope: Envelope,
-    mutations: Sequence[Mutation],
-    verdicts: Mapping[str, Verdict],
-) -> list[Told]:
-    for remaining in reversed(range(ATTEMPTS)):
-        try:
-            with told_faults(), transaction(session):
-                return _Transaction(sync, session, envelope, verdicts).run(mutations)
-        except Fault as fault:
-            if fault.sort != "race" or not remaining:
-                raise
-    raise AssertionError("unreachable")
-
-
 @dataclass(slots=True)
-class _Transaction:
-    """One pushed batch inside its transaction."""
+class _Pushing:
+    """One request: a transaction, or several where the database refuses what one of them holds."""
 
     sync: Sync
     session: Session
     envelope: Envelope
     verdicts: Mapping[str, Verdict]
-    decided: list[Decided] = field(default_factory=list)
-    reused: list[Mutation] = field(default_factory=list)
+    epoch: str = ""
 
-    def run(self, mutations: Sequence[Mutation]) -> list[Told]:
-        rows = Rows(self.session)
-        loaded = load(rows, self.sync.registry, mutations, user=self.envelope.sender.user)
-        batch = self._batch(loaded)
+    def split(self, mutations: Sequence[Mutation]) -> list[Told]:
+        """P8: halves a batch that holds unstorable data until the bad mutation stands alone."""
+        try:
+            return self._attempt(mutations)
+        except Fault as fault:
+            if fault.sort != "data":
+                raise Problem("unavailable", retry_after=5) from fault
+        if len(mutations) == 1:
+            return self._refuse(mutations[0])
+        middle = len(mutations) // 2
+        return self.split(mutations[:middle]) + self.split(mutations[middle:])
+
+    def _refuse(self, mutation: Mutation) -> list[Told]:
+        """Parks a mutation whose effect the database cannot hold; its sealed bytes are kept."""
+        malformed = {"mutation": "text"}
+        try:
+            return self._attempt([replace(mutation, malformed=malformed, set={}, unset=())])
+        except Fault:
+            log.exception("mutation_not_storable", mutation=mutation.id)
+            return [Told.again(mutation, MENDED_SECONDS)]
+
+    def _attempt(self, mutations: Sequence[Mutation]) -> list[Told]:
+        for remaining in reversed(range(ATTEMPTS)):
+            try:
+                with told_faults(), transaction(self.session):
+                    return self._run(mutations)
+            except Fault as fault:
+                if fault.sort != "race" or not remaining:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _run(self, mutations: Sequence[Mutation]) -> list[Told]:
+        """Load, decide, write."""
+        rows, sender = Rows(self.session), self.envelope.sender
         now = self.sync.clock.now()
-        at = to_wire(now)
-        told = [self._take(batch, loaded, mutation, at) for mutation in mutations]
-        self._write(rows, loaded, at)
-        asked = _asked(self.decided)
-        queue.apply(self.session, asked, by=self.envelope.sender.user, at=now)
-        return [_with_data(batch, one) for one in told]
-
-    def _batch(self, loaded: Loaded) -> Batch:
-        return Batch(
-            registry=self.sync.registry,
-            sender=self.envelope.sender,
-            writer=self.envelope.writer,
-            new_id=self.sync.ids.new,
-            heads=dict(loaded.heads),
-            outcomes={id_: known.outcome for id_, known in loaded.known.items()},
-        )
-
-    def _take(self, batch: Batch, loaded: Loaded, mutation: Mutation, at: str) -> Told:
-        known = loaded.known.get(mutation.id)
-        if known is None:
-            return self._decide(batch, loaded, mutation, at=at)
-        if (known.content, known.user) != (mutation.content, self.envelope.sender.user):
-            self.reused.append(mutation)
-            return Told.reused(mutation)
-        if known.outcome.is_final:
-            return Told.replayed(mutation, known)  # P2: the outcome that was given before
-        return self._decide(batch, loaded, mutation, at=known.received_at, key=known.key)
-
-    def _decide(
-        self, batch: Batch, loaded: Loaded, mutation: Mutation, *, at: str, key: int | None = None
-    ) -> Told:
-        decision = decide(batch, mutation)
-        batch.apply(mutation, decision)
-        verdict = self.verdicts[mutation.id]
-        self._forget(mutation)
-        self.decided.append(
-            Decided(
-                mutation=mutation,
-                outcome=decision.outcome,
-                verdict=verdict,
-                writes=decision.writes,
-                key=key,
-            )
-        )
-        stored = _stored(loaded, mutation, decision.outcome, at, key)
-        loaded.known[mutation.id] = stored
-        return Told(mutation=mutation, stored=stored, derived=decision.derived)
-
-    def _forget(self, mutation: Mutation) -> None:
-        """A waiting mutation that stands twice in a batch is written once."""
-        self.decided = [one for one in self.decided if one.mutation.id != mutation.id]
-
-    def _write(self, rows: Rows, loaded: Loaded, at: str) -> None:
-        sender = self.envelope.sender
+        loaded = load(rows, self.sync.registry, mutations, user=sender.user)
+        self.epoch = loaded.epoch
+        deciding = _Deciding(self, loaded, _batch(self.sync, self.envelope, loaded), to_wire(now))
+        told = [deciding.take(mutation) for mutation in mutations]
         writing = Writing(
             rows=rows,
             loaded=loaded,
             user=sender.user,
             writer=self.envelope.writer,
-            at=at,
+            at=to_wire(now),
         )
-        write(writing, self.decided)
-        keep_reused(rows, self.reused, user=sender.user, at=at)
+        decided = list(deciding.decided.values())
+        write(writing, decided)
+        keep_reused(writing, deciding.reused)
+        queue.apply(self.session, _asked(decided), by=sender.user, at=now)
+        return [_with_data(deciding.batch, one) for one in told]
+
+
+def _batch(sync: Sync, envelope: Envelope, loaded: Loaded) -> Batch:
+    return Batch(
+        registry=sync.registry,
+        sender=envelope.sender,
+        writer=envelope.writer,
+        new_id=sync.ids.new,
+        heads=dict(loaded.heads),
+        outcomes={id_: known.outcome for id_, known in loaded.known.items()},
+    )
+
+
+@dataclass(slots=True)
+class _Deciding:
+    """The middle of the three steps: what is known answers again, the rest is decided."""
+
+    pushing: _Pushing
+    loaded: Loaded
+    batch: Batch
+    at: str
+    decided: dict[str, Decided] = field(default_factory=dict)
+    reused: list[Mutation] = field(default_factory=list)
+
+    def take(self, mutation: Mutation) -> Told:
+        """What is said about one mutation."""
+        known = self.loaded.known.get(mutation.id)
+        if known is None:
+            return self._decide(mutation, at=self.at)
+        if (known.content, known.user) != (mutation.content, self.batch.sender.user):
+            self.reused.append(mutation)
+            return Told.reused(mutation)
+        if known.outcome.is_final:
+            return Told.replayed(mutation, known)  # P2: the outcome that was given before
+        return self._decide(mutation, at=known.received_at, key=known.key or None)
+
+    def _decide(self, mutation: Mutation, *, at: str, key: int | None = None) -> Told:
+        try:
+            decision = decide(self.batch, mutation)
+        except Exception:
+            # P8: a fault in one kind's rules stops that mutation alone; nothing of it is stored.
+            log.exception("rule_failed", mutation=mutation.id, kind=mutation.kind)
+            return Told.again(mutation, MENDED_SECONDS)
+        self.batch.apply(mutation, decision)
+        self.decided[mutation.id] = Decided(
+            mutation=mutation,
+            outcome=decision.outcome,
+            verdict=self.pushing.verdicts[mutation.id],
+            writes=decision.writes,
+            key=key,
+        )
+        stored = _stored(self.loaded, mutation, decision.outcome, at, key)
+        self.loaded.known[mutation.id] = stored
+        return Told(mutation=mutation, stored=stored, derived=decision.derived)
 
 
 def _stored(
@@ -225,6 +229,7 @@ def _asked(decided: Sequence[Decided]) -> list[Asked]:
             kind=written.head.kind,
             region=written.head.placement.region,
             effect=effect,
+            is_new=written.head.key is None,
         )
         for item in decided
         for written in item.writes

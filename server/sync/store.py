@@ -54,13 +54,6 @@ def pack_versions(head: Head) -> str:
     return canonical(packed | {"*": shared} if shared else packed).decode()
 
 
-def keep_reused(rows: Rows, mutations: Sequence[Mutation], *, user: str, at: str) -> None:
-    """P6: keeps other content that came under known ids; a repeated one is there already."""
-    columns = ("id", "content", "user", "device", "body", "received_at")
-    kept = [(m.id, m.content, user, m.device, m.body, at) for m in mutations]
-    rows.insert(REUSED, columns, kept, skip_known=True)
-
-
 @dataclass(slots=True, kw_only=True)
 class Writing:
     """One batch on its way to the tables."""
@@ -74,6 +67,13 @@ class Writing:
     """Integer keys of records by id."""
     texts: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Records by id as they are written: ``data`` as canonical JSON, and its hash."""
+
+
+def keep_reused(writing: Writing, mutations: Sequence[Mutation]) -> None:
+    """P6: keeps other content that came under known ids; a repeated one is there already."""
+    columns = ("id", "content", "user", "device", "body", "received_at")
+    kept = [(m.id, m.content, writing.user, m.device, m.body, writing.at) for m in mutations]
+    writing.rows.insert(REUSED, columns, kept, skip_known=True)
 
 
 def write(writing: Writing, decided: Sequence[Decided]) -> None:

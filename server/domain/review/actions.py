@@ -110,7 +110,7 @@ def _write(
         "strict": True,
     }
     envelope = Envelope(sender=reviewer, writer="office")
-    (result,) = push_batch(sync, session, envelope, [mutation])
+    (result,) = push_batch(sync, session, envelope, [mutation]).results
     return _version(result)
 
 
