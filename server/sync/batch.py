@@ -10,6 +10,9 @@ from server.sync.kinds import Data, Placement, RecordKind, Registry
 from server.sync.merge import ABSENT, FieldVersion, is_equal
 from server.sync.wire import Mutation, Outcome
 
+LIVE, WITHDRAWN = 0, 1
+"""States of a record."""
+
 Sender = Literal["device", "office", "server"]
 """Who writes: a device, a person in the back office, or the server itself."""
 

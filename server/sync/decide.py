@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from server.sync.batch import Batch, Decision, Head, Written, changes, with_values
+from server.sync.batch import LIVE, WITHDRAWN, Batch, Decision, Head, Written, changes, with_values
 from server.sync.kept import created, keep_lost, park
 from server.sync.kinds import Author, Change, Data, Placement, RecordKind
 from server.sync.merge import ABSENT, NEVER, Edit, Merged, is_equal, last_foreign, merge, stamp
-from server.sync.tables import LIVE, WITHDRAWN
 from server.sync.wire import ACTIONS, Mutation, Outcome, OutcomeName, rejected, waiting
 
 MAX_EXTRA = 8 * 1024

@@ -1,9 +1,8 @@
 """P6: the records that keep what did not win: conflicts and parked mutations. Pure."""
 
-from server.sync.batch import Batch, Decision, Head, Written
+from server.sync.batch import LIVE, Batch, Decision, Head, Written
 from server.sync.kinds import Data, Placement
 from server.sync.merge import ABSENT, Merged
-from server.sync.tables import LIVE
 from server.sync.wire import Mutation, Outcome
 
 

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from server.clock import to_wire
 from server.db import begin_snapshot, told_faults
 from server.people.principal import Principal
+from server.sync.batch import LIVE
 from server.sync.cursor import Backfill, Cursor
 from server.sync.engine import Sync
 from server.sync.feed import number_feed, to_wire_sum
 from server.sync.rows import Row, Rows
-from server.sync.tables import LIVE
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 500

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.people.principal import Principal
+from server.sync.batch import LIVE
 from server.sync.kinds import Data, Registry
-from server.sync.tables import LIVE, MutationRow, Record, RecordVersion, Unapplied
+from server.sync.tables import MutationRow, Record, RecordVersion, Unapplied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

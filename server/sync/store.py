@@ -8,14 +8,13 @@ from typing import Any
 from server.proof.encoding import canonical, sha256_hex
 from server.proof.seal import Verdict
 from server.sync import feed
-from server.sync.batch import Head, Sender, Written
+from server.sync.batch import LIVE, Head, Sender, Written
 from server.sync.feed import FeedRow, record_digest
 from server.sync.load import Loaded
 from server.sync.merge import ABSENT
 from server.sync.rows import Row, Rows, as_table
 from server.sync.tables import (
     LEAVE,
-    LIVE,
     PUT,
     WITHDRAWAL,
     Awaited,

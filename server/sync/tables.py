@@ -11,7 +11,6 @@ from server.db import Base
 
 Key = BigInteger().with_variant(Integer, "sqlite")
 
-LIVE, WITHDRAWN = 0, 1
 PUT, WITHDRAWAL, LEAVE = 0, 1, 2
 
 
