@@ -8,6 +8,7 @@ from server.domain.review.actions import Decision, decide, undo
 from server.people.principal import Principal, Role
 from server.people.rights import principal_of
 from server.people.tables import Device, Session, User
+from server.sync.batch import Sender
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord, find_record
 from tests.company import Company
@@ -48,11 +49,18 @@ class Desk:
 
     def push(self, sender: Principal, mutation: dict[str, Any]) -> dict[str, Any]:
         """The result of one mutation of a device, which the server took."""
-        services = self.company.services
-        raw = {"id": services.ids.new(), "base": 0, **mutation}
-        envelope = Envelope(sender=sender)
-        (result,) = push_batch(services.sync, self.company.store, envelope, [raw]).results
+        result = self.send(sender, mutation)
         assert result["outcome"] in {"applied", "merged", "conflict"}, result
+        return result
+
+    def send(
+        self, sender: Principal, mutation: dict[str, Any], *, writer: Sender = "device"
+    ) -> dict[str, Any]:
+        """The result of one mutation, whatever it is."""
+        services = self.company.services
+        raw = {"id": services.ids.new(), "record": services.ids.new(), "base": 0, **mutation}
+        envelope = Envelope(sender=sender, writer=writer)
+        (result,) = push_batch(services.sync, self.company.store, envelope, [raw]).results
         return result
 
     def decide(self, reviewer: Principal, record: str, verdict: Any, **given: Any) -> int:

@@ -18,7 +18,6 @@ from server.people.principal import Role
 from server.settings import Settings
 from server.sync.kinds import Author, Change, Data, Placement
 from server.sync.pull import pull
-from server.sync.push import Envelope, push_batch
 from tests.company import Company, FixedClock
 from tests.domain.desk import Desk
 from tests.domain.records import photo
@@ -91,11 +90,6 @@ def test_a_kind_from_outside_is_pushed_queued_pulled_and_shown(desk: Desk) -> No
 
 
 def test_a_kind_from_outside_is_validated(desk: Desk) -> None:
-    rep, services = desk.rep(), desk.company.services
-    raw = {
-        "id": services.ids.new(), "action": "create", "kind": "rack", "base": 0,
-        "record": services.ids.new(), "set": {"shelf": "A", "height_cm": 401},
-    }  # fmt: skip
-    envelope = Envelope(sender=rep)
-    (result,) = push_batch(services.sync, desk.company.store, envelope, [raw])
+    values = {"shelf": "A", "height_cm": 401}
+    result = desk.send(desk.rep(), {"action": "create", "kind": "rack", "set": values})
     assert result["problem"] == {"code": "validation", "fields": {"height_cm": "too_big:400"}}

@@ -1,14 +1,12 @@
 """Records on a real store, from a device's push through the queue to a decision."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from server.domain import queries
 from server.errors import Problem
 from server.people.principal import Role
-from server.sync.push import Envelope, push_batch
 from tests.company import Company
 from tests.domain.desk import Desk
 from tests.domain.records import SHANGHAI_TOWER, case, photo, receipt, signature, visit
@@ -39,15 +37,9 @@ def test_k1_a_customer_that_the_office_hands_over_moves_with_its_visits_to_come(
     rep, other = desk.rep(), desk.rep()
     shop = desk.create(rep, "customer", name="a", customer_type="store")
     assert desk.data(shop)["owner"] == rep.user
-    services = desk.company.services
-    manager = desk.reviewer()
-    raw = {
-        "id": services.ids.new(), "action": "patch", "kind": "customer", "record": shop,
-        "base": 1, "set": {"owner": other.user},
-    }  # fmt: skip
-    envelope = Envelope(sender=manager, writer="office")
-    (result,) = push_batch(services.sync, desk.company.store, envelope, [raw]).results
-    assert result["outcome"] == "applied"
+    told = {"action": "patch", "kind": "customer", "record": shop, "base": 1}
+    given = {**told, "set": {"owner": other.user}}
+    assert desk.send(desk.reviewer(), given, writer="office")["outcome"] == "applied"
     assert f"user:{other.user}" in desk.record(shop).scopes
     assert f"user:{rep.user}" not in desk.record(shop).scopes
 
@@ -108,14 +100,8 @@ def test_x2_x3_what_is_withdrawn_beneath_an_unsigned_case_is_missing_again(desk:
 
 def test_x3_the_devices_answer_shows_the_state_that_the_server_gave(desk: Desk) -> None:
     rep = desk.rep()
-    services = desk.company.services
-    told = desk.push(
-        rep,
-        {
-            "action": "create", "kind": "cross_region_case", "record": services.ids.new(),
-            "set": case(affected_market=rep.home_region),
-        },
-    )  # fmt: skip
+    values = case(affected_market=rep.home_region)
+    told = desk.push(rep, {"action": "create", "kind": "cross_region_case", "set": values})
     assert told["data"]["state"] == "unsigned"
 
 
@@ -294,10 +280,6 @@ def test_b2_who_may_open_a_case_but_not_decide_it_is_refused(desk: Desk) -> None
 def test_b2_a_device_cannot_write_a_verdict(desk: Desk) -> None:
     rep = desk.rep()
     slip = desk.create(rep, "receipt", **receipt())
-    raw: dict[str, Any] = {
-        "id": desk.company.services.ids.new(), "action": "patch", "kind": "receipt",
-        "record": slip, "base": 1, "set": {"verdict": "accepted"},
-    }  # fmt: skip
-    envelope = Envelope(sender=rep)
-    (result,) = push_batch(desk.company.services.sync, desk.company.store, envelope, [raw]).results
+    told = {"action": "patch", "kind": "receipt", "record": slip, "base": 1}
+    result = desk.send(rep, {**told, "set": {"verdict": "accepted"}})
     assert result["problem"]["code"] == "field_owner"
