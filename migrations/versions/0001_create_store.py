@@ -48,10 +48,12 @@ def upgrade() -> None:
         sa.Column("what", sa.String(length=40), nullable=False),
         sa.Column("user", sa.String(length=36), nullable=True),
         sa.Column("device", sa.String(length=36), nullable=True),
+        sa.Column("record", sa.String(length=36), nullable=True),
         sa.Column("address", sa.String(length=80), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_audit_entry")),
     )
     with op.batch_alter_table("audit_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_entry_record"), ["record"], unique=False)
         batch_op.create_index(batch_op.f("ix_audit_entry_user"), ["user"], unique=False)
 
     op.create_table(

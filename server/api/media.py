@@ -5,7 +5,6 @@ from typing import cast
 
 from flask import Blueprint, Flask, Response, g, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.wsgi import wrap_file
 
 from server.api import tus
 from server.api.access import needs, public
@@ -15,8 +14,8 @@ from server.api.reader import read_body, read_json
 from server.domain.evidence import actions, queries
 from server.errors import Problem
 from server.extensions import db
+from server.handout import hand_out
 from server.media import receiving, uploads
-from server.media.queries import Held
 from server.media.uploads import UploadStatus, Wish
 from server.people.principal import Principal
 from server.services import services
@@ -27,7 +26,6 @@ UPLOADS = "/v1/media/uploads"
 NO_BODY = HTTPStatus.NO_CONTENT
 MOST_ASKED = 500
 CUT_RETRY_SECONDS = 1
-SANDBOX = "default-src 'none'; sandbox"
 
 
 @blueprint.record_once
@@ -197,24 +195,4 @@ def read(principal: Principal, photo: str, form: str) -> Response:
     found = queries.find_bytes(db.session(), services().sync, principal, photo, form)
     if found is None:
         raise Problem("not_found")
-    return _serve(found.held, found.type, photo)
-
-
-def _serve(held: Held, type_: str, photo: str) -> Response:
-    """Hands the bytes out so that no browser ever takes them for a page of ours."""
-    media = services().media
-    store = media.pictures if held.derived else media.originals
-    file = store.open(held.sha256)
-    answer = Response(wrap_file(request.environ, file), direct_passthrough=True)
-    answer.mimetype = "image/jpeg" if held.derived else type_
-    answer.content_length = held.bytes
-    answer.set_etag(held.sha256)
-    answer.headers["Cache-Control"] = "private, no-cache"
-    answer.headers["Content-Security-Policy"] = SANDBOX
-    if not held.derived:
-        answer.headers.set("Content-Disposition", "attachment", filename=photo)
-    answer.call_on_close(file.close)
-    return cast(
-        "Response",
-        answer.make_conditional(request, accept_ranges=True, complete_length=held.bytes),
-    )
+    return hand_out(request, services().media, found.held, type_=found.type, name=photo)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session as Store
 
 from server.db import transaction
 from server.errors import Problem
+from server.ids import IdMaker
 from server.people import attempts, audit, devices, passwords, refresh, sessions, users
 from server.people.devices import DeviceClaim
 from server.people.refresh import Issuer
@@ -87,14 +88,14 @@ def login(
         return Entered(session.id, token)
 
 
-def login_browser(store: Store, issuer: Issuer, credentials: Credentials, *, now: datetime) -> str:
+def login_browser(store: Store, ids: IdMaker, credentials: Credentials, *, now: datetime) -> str:
     """Opens a back-office session and returns the secret for its cookie.
 
     *Raises* ``bad_login``, ``too_many``.
     """
     user = check(store, credentials, now=now)
     with transaction(store):
-        secret = sessions.open_browser(store, issuer.ids, user=user, now=now)
+        secret = sessions.open_browser(store, ids, user=user, now=now)
         audit.note(store, "logged_in", at=now, user=user, address=credentials.address)
         attempts.forgive(store, *_subjects(credentials), now=now)
     return secret

@@ -118,7 +118,7 @@ class Attempt(Base):
 
 
 class AuditEntry(Base):
-    """What happened to accounts, devices and sessions, for people who look into it later."""
+    """What happened to accounts, devices and sessions, and who opened what is confidential (K4)."""
 
     __tablename__ = "audit_entry"
 
@@ -127,4 +127,5 @@ class AuditEntry(Base):
     what: Mapped[str] = mapped_column(String(40))
     user: Mapped[str | None] = mapped_column(String(36), index=True)
     device: Mapped[str | None] = mapped_column(String(36))
+    record: Mapped[str | None] = mapped_column(String(36), index=True)
     address: Mapped[str | None] = mapped_column(String(80))
