@@ -17,6 +17,7 @@ from server.extensions import db
 from server.people.principal import Principal
 from server.proof.encoding import sha256_hex
 from server.services import services
+from server.settings import Settings
 from server.sync import epochs
 from server.sync.fate import fate_of
 from server.sync.pull import DEFAULT_PAGE, MAX_PAGE
@@ -66,33 +67,37 @@ def _answer(body: Body) -> Response:
     return Response(orjson.dumps(body), mimetype="application/json")
 
 
+def _limits(settings: Settings) -> Body:
+    return {
+        "mutations": MAX_BATCH,
+        "push_bytes": settings.push_bytes,
+        "push_wire_bytes": settings.push_wire_bytes,
+        "mutation_bytes": settings.mutation_bytes,
+        "upload_bytes": settings.upload_bytes,
+        "page": MAX_PAGE,
+    }
+
+
+def _greet(settings: Settings) -> Body:
+    return {
+        "protocol": {"min": PROTOCOL, "max": PROTOCOL},
+        "epoch": epochs.current_epoch(db.session()),
+        "checkpoint": None,
+        "server_time": to_wire(services().clock.now()),
+        "limits": _limits(settings),
+        "schema": SCHEMA,
+        "min_app": {"soft": settings.min_app_soft, "hard": settings.min_app_hard},
+        "backoff": 0,
+        "features": ["gzip", "tus"],
+    }
+
+
 @blueprint.route("/hello", methods=["GET"])
 @public
 @blueprint.response(200)
 def hello() -> Response:
     """What this server speaks, its time, its limits."""
-    shared = services()
-    settings, now = shared.settings, shared.clock.now()
-    return _answer(
-        {
-            "protocol": {"min": PROTOCOL, "max": PROTOCOL},
-            "epoch": epochs.current_epoch(db.session()),
-            "checkpoint": None,
-            "server_time": to_wire(now),
-            "limits": {
-                "mutations": MAX_BATCH,
-                "push_bytes": settings.push_bytes,
-                "push_wire_bytes": settings.push_wire_bytes,
-                "mutation_bytes": settings.mutation_bytes,
-                "upload_bytes": settings.upload_bytes,
-                "page": MAX_PAGE,
-            },
-            "schema": SCHEMA,
-            "min_app": {"soft": settings.min_app_soft, "hard": settings.min_app_hard},
-            "backoff": 0,
-            "features": ["gzip", "tus"],
-        }
-    )
+    return _answer(_greet(services().settings))
 
 
 @blueprint.route("/kinds", methods=["GET"])
