@@ -2,6 +2,7 @@
 
 from server.domain.cases.kinds import cross_region_case_kind
 from server.domain.customers.kinds import customer_kind
+from server.domain.evidence.kept import conflict_kind, parked_kind
 from server.domain.evidence.kinds import photo_kind, signature_kind
 from server.domain.money.kinds import receipt_kind
 from server.domain.visits.kinds import visit_kind, visit_report_kind
@@ -20,4 +21,5 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         *further,
     )
     parents = {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in records}
-    return (*records, photo_kind(policy, parents), signature_kind(parents))
+    evidence = (photo_kind(policy, parents), signature_kind(parents))
+    return (*records, *evidence, conflict_kind(), parked_kind())

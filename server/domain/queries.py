@@ -84,10 +84,19 @@ def open_record(
 
 
 def queue(
-    session: Session, registry: Registry, reader: Principal, *, limit: int = 200
+    session: Session,
+    registry: Registry,
+    reader: Principal,
+    *,
+    kind: str | None = None,
+    after: int | None = None,
+    limit: int = 200,
 ) -> tuple[QueueRow, ...]:
-    """B1: what waits for ``reader``, the least time left first."""
-    works = waiting_for(session, reader, limit=limit)
+    """B1: what waits for ``reader``, of one kind or all, the least time left first.
+
+    ``after`` is the key of the item behind which the page begins.
+    """
+    works = waiting_for(session, reader, kind=kind, after=after, limit=limit)
     records = queries.find_records(session, [work.record for work in works])
     named = references(session, registry, reader, records.values())
     rows = (
@@ -122,7 +131,13 @@ def references(
 
 def photos_of(session: Session, record: str) -> tuple[Photo, ...]:
     """The live photos beneath ``record``, in the order in which they were made."""
-    return tuple(_photo(one) for one in queries.children(session, record, "photo"))
+    return photos_beneath(session, [record])[record]
+
+
+def photos_beneath(session: Session, records: Iterable[str]) -> dict[str, tuple[Photo, ...]]:
+    """The same for several records at once, by the record above."""
+    found = queries.children_of(session, records, "photo")
+    return {record: tuple(map(_photo, photos)) for record, photos in found.items()}
 
 
 def signatures_of(session: Session, record: str) -> tuple[Signature, ...]:

@@ -262,6 +262,11 @@ def position(zh: str, en: str, **terms: Unpack[Terms]) -> Inner:
     return inner(zh, en, Position, **terms)
 
 
+def values(zh: str, en: str) -> fields.Dict:
+    """Fields of another record by name, as the server keeps them."""
+    return fields.Dict(keys=Text(), **declared(zh, en, {"writers": SERVER}))
+
+
 def flags(words: Names) -> Listing:
     """The server-owned set of remarks that a record carries; ``words`` names the kind's own."""
     terms: Terms = {"writers": SERVER, "rule": "union"}

@@ -31,6 +31,8 @@ def _decide(batch: Batch, mutation: Mutation) -> Decision:
         return _refuse("validation", mutation.malformed)
     if mutation.user != batch.sender.user:
         return _refuse("forbidden")
+    if batch.sender.upload_only:
+        return _refuse("device_revoked")
     kind = batch.registry.get(mutation.kind)
     if kind is None or mutation.action not in ACTIONS:
         unknown = mutation.kind if kind is None else mutation.action

@@ -13,7 +13,13 @@ def created(head: Head) -> Written:
 
 
 def _server_made(
-    batch: Batch, *, kind: str, record: str, fields: Data, placement: Placement
+    batch: Batch,
+    *,
+    kind: str,
+    record: str,
+    fields: Data,
+    placement: Placement,
+    parent: str | None = None,
 ) -> Head:
     return Head(
         id=record,
@@ -24,7 +30,7 @@ def _server_made(
         versions=dict.fromkeys(fields, (1, None, None, 0)),
         placement=placement,
         creator=batch.sender.user,
-        parent=None,
+        parent=parent,
     )
 
 
@@ -51,13 +57,15 @@ def keep_lost(batch: Batch, mutation: Mutation, head: Head, merged: Merged) -> H
         record=batch.new_id(),
         fields=fields,
         placement=head.placement,
+        parent=head.id,
     )
 
 
 def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
     """P6: a refused mutation is kept where its sender and whoever holds the target can see it."""
     target = batch.heads.get(mutation.record)
-    scopes = {f"user:{batch.sender.user}"}
+    # Nothing more is sent to a revoked device; its manager sees what it handed in.
+    scopes = set() if batch.sender.upload_only else {f"user:{batch.sender.user}"}
     region = batch.sender.home_region
     if target is not None:
         scopes |= target.placement.scopes
@@ -70,8 +78,10 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
         "action": mutation.action,
         "set": dict(mutation.set),
         "unset": list(mutation.unset),
+        "captured": dict(mutation.captured),
         "code": outcome.code,
-        "fields": dict(outcome.fields_wrong),
+        "wrong": dict(outcome.fields_wrong),
+        "mutation": mutation.id,
         "user": mutation.user,
         "state": "open",
     }

@@ -44,6 +44,8 @@ class StoredVersion:
     at: str
     mutation: str
     seal: str
+    captured: Mapping[str, Any]
+    """P9: what the device's clocks said (PROTOCOL *push*); recorded beside ``at``, orders nothing."""
 
 
 def may_open(registry: Registry, reader: Principal, record: StoredRecord) -> bool:
@@ -66,9 +68,32 @@ def find_records(session: Session, records: Iterable[str]) -> dict[str, StoredRe
 
 def children(session: Session, record: str, kind: str) -> list[StoredRecord]:
     """The live records of ``kind`` beneath ``record``, in the order in which they arrived."""
-    parent = select(Record.key).where(Record.id == record).scalar_subquery()
-    found = _read(session, (Record.parent == parent) & (Record.kind == kind))
-    return sorted((one for one in found.values() if one.live), key=lambda one: one.id)
+    return children_of(session, [record], kind)[record]
+
+
+def children_of(
+    session: Session, records: Iterable[str], kind: str
+) -> dict[str, list[StoredRecord]]:
+    """The same for several records at once, by the record above."""
+    beneath: dict[str, list[StoredRecord]] = {record: [] for record in records}
+    parents = select(Record.key).where(Record.id.in_(sorted(beneath)))
+    found = _read(session, Record.parent.in_(parents) & (Record.kind == kind))
+    for one in sorted(found.values(), key=lambda one: one.id):
+        if one.live and one.parent is not None:
+            beneath[one.parent].append(one)
+    return beneath
+
+
+def kept_about(session: Session, record: str) -> list[StoredRecord]:
+    """P6: the conflicts and the parked mutations about a record, in the order of arrival."""
+    refused = (
+        select(MutationRow.id)
+        .join(Unapplied, Unapplied.mutation == MutationRow.key)
+        .where(Unapplied.record == record)
+    )
+    parked = _read(session, Record.id.in_(refused) & (Record.kind == "parked"))
+    found = [*children(session, record, "conflict"), *parked.values()]
+    return sorted(found, key=lambda one: one.created_at)
 
 
 def _read(session: Session, wanted: Any) -> dict[str, StoredRecord]:
@@ -98,16 +123,16 @@ def _record(row: Record, parent: str | None) -> StoredRecord:
 def history(session: Session, record: str) -> list[StoredVersion]:
     """Every version of a record, the first one first."""
     rows = session.execute(
-        select(RecordVersion, MutationRow.id, MutationRow.seal)
+        select(RecordVersion, MutationRow.id, MutationRow.seal, MutationRow.body)
         .join(Record, Record.key == RecordVersion.record)
         .join(MutationRow, MutationRow.key == RecordVersion.mutation)
         .where(Record.id == record)
         .order_by(RecordVersion.version)
     )
-    return [_version(row, mutation, seal) for row, mutation, seal in rows]
+    return [_version(row, mutation, seal, body) for row, mutation, seal, body in rows]
 
 
-def _version(row: RecordVersion, mutation: str, seal: str) -> StoredVersion:
+def _version(row: RecordVersion, mutation: str, seal: str, body: str) -> StoredVersion:
     told = orjson.loads(row.changed)
     pairs = {name: (None, new) for name, new in told.items()} if row.version == 1 else told
     return StoredVersion(
@@ -120,6 +145,7 @@ def _version(row: RecordVersion, mutation: str, seal: str) -> StoredVersion:
         at=row.at,
         mutation=mutation,
         seal=seal,
+        captured=orjson.loads(body).get("captured") or {},
     )
 
 

@@ -65,6 +65,8 @@ class Mutation:
     body: str = ""
     content: str = ""
     seal: Seal | None = None
+    captured: Mapping[str, Any] = field(default_factory=dict)
+    """When and where by the device's own account; orders nothing (P9)."""
     malformed: Mapping[str, str] = field(default_factory=dict)
     """Members that are not of the wire's form: the mutation is rejected and kept."""
 
@@ -134,6 +136,7 @@ def read_mutation(raw: object, *, user: str, device: str | None) -> Mutation:
         body=body.decode(),
         content=sha256_hex(body),
         seal=Seal(**read["seal"]) if read.get("seal") else None,
+        captured=read.get("captured", {}),
         malformed=wrong,
     )
 
@@ -205,6 +208,7 @@ MEMBERS: Mapping[str, Any] = {
     "restores": _is_restores,
     "resolves": _is_ids,
     "seal": _is_seal,
+    "captured": _is_set,
 }
 NEEDED = ("action", "kind", "record")
 

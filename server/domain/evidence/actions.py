@@ -42,7 +42,9 @@ def bytes_arrived(session: Session, sync: Sync, due: Due) -> bool:
         "base": record.version,
         "set": changed,
     }
-    [result] = push_batch(sync, session, Envelope(sender=SERVER, writer="server"), [mutation]).results
+    [result] = push_batch(
+        sync, session, Envelope(sender=SERVER, writer="server"), [mutation]
+    ).results
     return result.get("outcome") in TAKEN
 
 
