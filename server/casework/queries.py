@@ -16,6 +16,8 @@ from server.people.principal import Principal, Role
 class OpenWork:
     """One open item: who must do what about which record by when."""
 
+    key: int
+    """Its place in the queue, for the page that follows it."""
     record: str
     kind: str
     region: str | None
@@ -25,16 +27,34 @@ class OpenWork:
     due_at: datetime
 
 
-def waiting_for(session: Session, reader: Principal, *, limit: int = 200) -> tuple[OpenWork, ...]:
-    """B1: what waits for the roles of ``reader`` where they reach, the least time left first."""
-    mine = select(Item).where(_is_open(), _reached(reader)).order_by(Item.due_at, Item.key)
-    return tuple(_work(item) for item in session.scalars(mine.limit(limit)))
+def waiting_for(
+    session: Session,
+    reader: Principal,
+    *,
+    kind: str | None = None,
+    after: int | None = None,
+    limit: int = 200,
+) -> tuple[OpenWork, ...]:
+    """B1: what waits for the roles of ``reader`` where they reach, the least time left first.
+
+    ``after`` is the key of an item, open or closed by now: only what stands behind it in the
+    queue, so that no page skips anything while its neighbours are being decided.
+    """
+    mine = select(Item).where(_is_open(), _reached(reader))
+    if kind is not None:
+        mine = mine.where(Item.kind == kind)
+    last = None if after is None else session.get(Item, after)
+    if last is not None:
+        same_time = (Item.due_at == last.due_at) & (Item.key > last.key)
+        mine = mine.where((Item.due_at > last.due_at) | same_time)
+    mine = mine.order_by(Item.due_at, Item.key).limit(limit)
+    return tuple(_work(item) for item in session.scalars(mine))
 
 
-def count_waiting(session: Session, reader: Principal) -> int:
-    """How many items wait for ``reader``."""
-    counted = select(func.count()).select_from(Item).where(_is_open(), _reached(reader))
-    return session.scalar(counted) or 0
+def count_waiting(session: Session, reader: Principal) -> dict[str, int]:
+    """How many items wait for ``reader``, by kind."""
+    counted = select(Item.kind, func.count()).where(_is_open(), _reached(reader))
+    return dict(session.execute(counted.group_by(Item.kind)).tuples().all())
 
 
 def open_work(session: Session, records: Iterable[str]) -> dict[str, OpenWork]:
@@ -59,6 +79,7 @@ def _held(reader: Principal, role: Role) -> ColumnElement[bool]:
 
 def _work(item: Item) -> OpenWork:
     return OpenWork(
+        key=item.key,
         record=item.record,
         kind=item.kind,
         region=item.region,

@@ -45,7 +45,7 @@ class StoredVersion:
     mutation: str
     seal: str
     captured: Mapping[str, Any]
-    """P9: what the device's clocks said (PROTOCOL *push*); recorded beside ``at``, orders nothing."""
+    """P9: what the device's clocks said; stands beside ``at`` and orders nothing."""
 
 
 def may_open(registry: Registry, reader: Principal, record: StoredRecord) -> bool:
