@@ -25,7 +25,8 @@ except ImportError:  # no wheel for this machine
     sqlite = stock_sqlite
 
 BUSY_SECONDS = 30
-POOL = {"pool_size": 20, "max_overflow": 20, "hide_parameters": True}
+COMMON = {"pool_size": 20, "max_overflow": 20, "hide_parameters": True}
+"""Of every engine; values of statements are tokens and customers, which no log may hold."""
 LAST_SAFE_BEFORE_RACE = (3, 7, 0)
 FIRST_SAFE = (3, 51, 3)
 BACKPORTED = ((3, 44, 6), (3, 50, 7))
@@ -85,10 +86,10 @@ def database_url(text: str) -> str:
 def engine_options(url: str) -> dict[str, Any]:
     """Options for ``create_engine``; SQLite gets the library that has no WAL race."""
     if make_url(url).get_backend_name() == "sqlite":
-        return {"module": sqlite, "connect_args": {"timeout": BUSY_SECONDS}}
+        return {"module": sqlite, "connect_args": {"timeout": BUSY_SECONDS}, **COMMON}
     # A plan that was made on the empty table would be kept: measured, it halves the rate.
     connect = {"options": "-c plan_cache_mode=force_custom_plan"}
-    return {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 20, "connect_args": connect}
+    return {"pool_pre_ping": True, "connect_args": connect, **COMMON}
 
 
 def prepare(engine: Engine) -> None:

@@ -153,6 +153,7 @@ FIELD_WORDS: Mapping[str, Words] = {
     "too_small": Words("不能小于 {0}", "may not be below {0}"),
     "too_big": Words("不能大于 {0}", "may not be above {0}"),
     "choice": Words("不在可选值之内", "is not one of the choices"),
+    "taken": Words("已被使用", "is in use already"),
     "format": Words("格式不正确", "has the wrong form"),
     "time": Words("时间需带时区偏移", "must be a time with its offset"),
     "date": Words("日期不正确", "must be a date"),

@@ -17,5 +17,9 @@ def configure(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=_open_stderr,
     )
+
+
+def _open_stderr(*_names: object) -> structlog.WriteLogger:
+    return structlog.WriteLogger(sys.stderr)

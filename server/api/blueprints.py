@@ -2,15 +2,16 @@
 
 from flask import Flask
 
-from server.api import auth, health, media, sync
+from server.api import auth, docs, health, media, sync
 from server.api.openapi import CONFIGURATION, Surface
 
 
 def install(app: Flask) -> None:
     """Registers all blueprints on ``app``."""
     app.config.update(CONFIGURATION)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(media.blueprint)
+    for plain in (health.blueprint, docs.blueprint, media.blueprint):
+        app.register_blueprint(plain)
     surface = Surface(app)
     for blueprint in (auth.blueprint, sync.blueprint):
         surface.register_blueprint(blueprint)
+    surface.complete(app)

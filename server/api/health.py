@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify
 from sqlalchemy import text
 
 from server import migration
+from server.api.access import public
 from server.db import transaction
 from server.extensions import db
 from server.services import services
@@ -49,12 +50,14 @@ def _reason(check: Callable[[], str | None]) -> str:
 
 
 @blueprint.get("/healthz")
+@public
 def healthz() -> Response:
     """The process answers."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
+@public
 def readyz() -> tuple[Response, int]:
     """Each check with ``ok`` or what is wrong; 503 unless all are ``ok``."""
     checks = {name: _reason(check) for name, check in CHECKS.items()}

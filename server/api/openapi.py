@@ -1,15 +1,18 @@
 """How routes are declared: blueprints that read strictly and describe themselves (OpenAPI 3.1)."""
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import marshmallow
-from flask import Request
+from flask import Flask, Request
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema, fields
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import Rule
 
 from server import __version__
+from server.api.problem import MEDIA_TYPE
 from server.api.reader import read_body, read_json
 from server.errors import Problem
 from server.services import services
@@ -78,3 +81,25 @@ class Surface(Api):  # type: ignore[misc]
 
     def _register_error_handlers(self) -> None:
         """None: ``problem`` is the one handler."""
+
+    def complete(self, app: Flask) -> None:
+        """Adds what the blueprints do not say: plain routes, and who must sign in."""
+        for rule in app.url_map.iter_rules():
+            if rule.rule.startswith("/v1/"):
+                self._complete_rule(rule, app.view_functions[rule.endpoint])
+        for answer in self.spec.components.responses.values():
+            answer["content"] = {MEDIA_TYPE: next(iter(answer["content"].values()))}
+
+    def _complete_rule(self, rule: Rule, view: Callable[..., Any]) -> None:
+        path = self.flask_plugin.flaskpath2openapi(rule.rule)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            if method.lower() not in self.spec._paths.get(path, {}):
+                self.spec.path(rule=rule, operations={method.lower(): _plain_operation(view)})
+            if getattr(view, "access", None) == "needs":
+                self.spec._paths[path][method.lower()]["security"] = [{"device": []}]
+
+
+def _plain_operation(view: Callable[..., Any]) -> dict[str, Any]:
+    """The description of a route that no schema declares, from its docstring."""
+    summary = (view.__doc__ or "").strip().partition("\n")[0]
+    return {"summary": summary, "responses": {"default": "DEFAULT_ERROR"}}
