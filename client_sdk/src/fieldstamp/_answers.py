@@ -154,6 +154,12 @@ def _need_protocol(spoken: _wire.JsonObject) -> None:
         raise AppTooOldError(f"the server speaks protocol {low} to {high}")
 
 
+def read_kinds(body: _wire.JsonObject) -> _wire.JsonObject:
+    """The kinds and policy lists, kept as they came."""
+    _typed(body, "kinds", list)
+    return body
+
+
 def read_account(body: _wire.JsonObject) -> _wire.JsonObject:
     """What enrolling or logging in brought."""
     key = body.get("server_key")

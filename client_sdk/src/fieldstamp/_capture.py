@@ -207,7 +207,8 @@ def _canonical(body: _wire.JsonObject) -> bytes:
     try:
         return _wire.encode(body)
     except _wire.WireError as error:
-        raise InvalidFieldsError(str(error), fields={error.path: error.reason}) from error
+        field_path = error.path.removeprefix("set.")
+        raise InvalidFieldsError(str(error), fields={field_path: error.reason}) from error
 
 
 def _listed(errors: Mapping[str, str]) -> str:

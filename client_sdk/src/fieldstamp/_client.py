@@ -69,6 +69,7 @@ class Client:
         language: str = "en",
     ) -> None:
         file = Path(path)
+        self._language = language
         self._clock = clock or SystemClock()
         self._entropy = entropy or SystemEntropy()
         self._store = Store(file)
@@ -260,12 +261,12 @@ class Client:
     def status(self) -> Status:
         """Where this store stands, without using the network."""
         with self._store.read() as transaction:
-            return _standing.status(transaction, self._clock)
+            return _standing.status(transaction, self._clock, self._language)
 
     def outbox(self) -> list[OutboxItem]:
         """Everything that has not reached its end, each with its reason and what to do."""
         with self._store.read() as transaction:
-            return _standing.outbox(transaction)
+            return _standing.outbox(transaction, self._language)
 
     def mutations(self, record_id: str | None = None) -> list[Mutation]:
         """Every change ever saved here, or of one record, sealed, with what became of it."""
@@ -297,7 +298,15 @@ class Client:
             clock=self._clock,
             new_key=self._sealer.new_id,
         )
-        return Syncer(self._store, self._session, sender, clock=self._clock, entropy=self._entropy)
+        return Syncer(
+            self._store,
+            self._session,
+            sender,
+            clock=self._clock,
+            entropy=self._entropy,
+            new_key=self._sealer.new_id,
+            language=self._language,
+        )
 
     def _save(self, intents: Sequence[Intent]) -> None:
         with self._store.write() as transaction:

@@ -21,7 +21,7 @@ from fieldstamp._errors import (
     TooLargeError,
 )
 from fieldstamp._ports import Clock, DeviceKey, Entropy, Request, Response, Transport
-from fieldstamp._store import Store
+from fieldstamp._store import Store, Transaction
 from fieldstamp._system import uuid7
 
 _TRIES = 3
@@ -238,3 +238,8 @@ def _bearer(token: str) -> dict[str, str]:
 
 def _raw(body: _wire.JsonObject | None) -> bytes:
     return b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+
+
+def server_key(transaction: Transaction) -> _seal.PublicKey:
+    """The key that the server showed when this device was enrolled."""
+    return _seal.PublicKey(**transaction.value("account")["server_key"])

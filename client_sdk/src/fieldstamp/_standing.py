@@ -7,58 +7,24 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from fieldstamp import _pace
+from fieldstamp import _pace, _words
 from fieldstamp._ports import Clock
 from fieldstamp._store import Transaction
 from fieldstamp._values import NeedsYou, OutboxItem, Status
 
-_WORDS: dict[str, tuple[str, str]] = {
-    "ready": ("waits for the next sync", "Nothing; it is sent at the next sync."),
-    "waiting": (
-        "the server keeps it until what it refers to arrives",
-        "Nothing; it is sent again at each sync.",
-    ),
-    "aside": (
-        "the server could not take it in",
-        "It is tried again at each sync. If it stays, report it; it is kept.",
-    ),
-    "bad_ack": (
-        "the server's answer was not signed by the server this device knows",
-        "Sync again. If it stays, report it; it is kept.",
-    ),
-    "too_large": ("it is larger than the server takes", "Save it again in smaller parts."),
-    "held": ("its record has not reached the server yet", "Nothing; it follows its record."),
-    "sending": ("its bytes are on their way", "Nothing; it goes on where it stopped."),
-    "sent": ("the server has not confirmed the bytes yet", "Nothing; ask again by syncing."),
-    "damaged": (
-        "the file on this device no longer has the bytes that were sealed",
-        "Do not delete anything and report this.",
-    ),
-    "refused": (
-        "the server refused these bytes repeatedly",
-        "Check the network, then retry this item.",
-    ),
-    "rejected": ("the server refused it and keeps it", "Correct it and save it again."),
-    "store_copied": (
-        "this store was copied or restored from an older copy",
-        "Enrol a new device; everything saved here is kept and sent.",
-    ),
-    "login_needed": ("nobody is logged in", "Log in again; everything is kept."),
-}
 
-
-def outbox(transaction: Transaction) -> list[OutboxItem]:
+def outbox(transaction: Transaction, language: str) -> list[OutboxItem]:
     """Everything that has not reached its end, mutations first, each with its reason."""
-    return [*_mutations(transaction), *_uploads(transaction)]
+    return [*_mutations(transaction, language), *_uploads(transaction, language)]
 
 
-def _mutations(transaction: Transaction) -> Iterator[OutboxItem]:
+def _mutations(transaction: Transaction, language: str) -> Iterator[OutboxItem]:
     rows = transaction.rows(
         "SELECT id, kind, record, state, problem, saved_at, length(body) FROM open_mutation"
         " ORDER BY n"
     )
     for mutation, kind, record, state, problem, saved_at, size in rows:
-        reason, action = _explained(state, problem)
+        reason, action = _explained(state, problem, language)
         yield OutboxItem(
             id=mutation,
             what="mutation",
@@ -72,7 +38,7 @@ def _mutations(transaction: Transaction) -> Iterator[OutboxItem]:
         )
 
 
-def _uploads(transaction: Transaction) -> Iterator[OutboxItem]:
+def _uploads(transaction: Transaction, language: str) -> Iterator[OutboxItem]:
     rows = transaction.rows(
         "SELECT u.record, u.part, m.kind, u.state, u.problem, m.saved_at, u.bytes, u.taken,"
         " m.state = 'ready' OR m.state = 'aside', u.url IS NOT NULL"
@@ -80,7 +46,7 @@ def _uploads(transaction: Transaction) -> Iterator[OutboxItem]:
     )
     for record, part, kind, state, problem, saved_at, size, taken, is_held, begun in rows:
         told = state if state != "ready" else "held" if is_held else "sending" if begun else state
-        reason, action = _explained(told, problem)
+        reason, action = _explained(told, problem, language)
         yield OutboxItem(
             id=f"{record}/{part}",
             what="upload",
@@ -95,25 +61,32 @@ def _uploads(transaction: Transaction) -> Iterator[OutboxItem]:
         )
 
 
-def _explained(state: str, problem: str | None) -> tuple[str, str]:
+def _explained(state: str, problem: str | None, language: str) -> tuple[str, str]:
+    """Our own words where there are some, else those of the server."""
     told = json.loads(problem) if problem else {}
-    reason, action = _WORDS.get(told.get("code", state)) or _WORDS.get(state, (state, ""))
-    return told.get("title") or reason, told.get("action") or action
+    code = str(told.get("code", state))
+    reason = _words.reason(code, language) or told.get("title") or _words.reason(state, language)
+    action = _words.action(code, language) or told.get("action") or _words.action(state, language)
+    return reason or code, action or ""
 
 
-def needs_you(transaction: Transaction) -> tuple[NeedsYou, ...]:
+def needs_you(transaction: Transaction, language: str) -> tuple[NeedsYou, ...]:
     """What does not move on without a person."""
-    return (*_paused(transaction), *_stuck(transaction), *_rejected(transaction))
+    return (
+        *_paused(transaction, language),
+        *_stuck(transaction, language),
+        *_rejected(transaction, language),
+    )
 
 
-def _paused(transaction: Transaction) -> Iterator[NeedsYou]:
+def _paused(transaction: Transaction, language: str) -> Iterator[NeedsYou]:
     codes = [transaction.value("paused"), transaction.value("forked")]
     for code in filter(None, codes):
-        reason, action = _WORDS.get(code, _WORDS["login_needed"])
+        reason, action = _explained("login_needed", json.dumps({"code": code}), language)
         yield NeedsYou(id="", kind="device", record="", code=code, title=reason, action=action)
 
 
-def _stuck(transaction: Transaction) -> Iterator[NeedsYou]:
+def _stuck(transaction: Transaction, language: str) -> Iterator[NeedsYou]:
     rows = transaction.rows(
         "SELECT id, kind, record, state, problem FROM mutation WHERE state = 'aside'"
         " UNION ALL SELECT u.record || '/' || u.part, m.kind, u.record, u.state, u.problem"
@@ -121,11 +94,11 @@ def _stuck(transaction: Transaction) -> Iterator[NeedsYou]:
     )
     for stuck, kind, record, state, problem in rows:
         code = json.loads(problem or "{}").get("code", state)
-        reason, action = _explained(state, problem)
+        reason, action = _explained(state, problem, language)
         yield NeedsYou(id=stuck, kind=kind, record=record, code=code, title=reason, action=action)
 
 
-def _rejected(transaction: Transaction) -> Iterator[NeedsYou]:
+def _rejected(transaction: Transaction, language: str) -> Iterator[NeedsYou]:
     """Refused work stays in sight until it is sent again in another form, or dismissed."""
     rows = transaction.rows(
         "SELECT m.id, m.kind, m.record, m.problem, r.data FROM mutation m"
@@ -137,7 +110,7 @@ def _rejected(transaction: Transaction) -> Iterator[NeedsYou]:
         if parked and json.loads(parked).get("state", "open") != "open":
             continue
         told: dict[str, Any] = json.loads(problem or "{}")
-        reason, action = _explained("rejected", problem)
+        reason, action = _explained("rejected", problem, language)
         yield NeedsYou(
             id=mutation,
             kind=kind,
@@ -156,7 +129,7 @@ def open_counts(transaction: Transaction) -> tuple[int, int, int]:
     return (mutations or (0,))[0], *(uploads or (0, 0))
 
 
-def status(transaction: Transaction, clock: Clock) -> Status:
+def status(transaction: Transaction, clock: Clock, language: str) -> Status:
     """Where this store stands."""
     account = transaction.value("account") or {}
     mutations, uploads, size = open_counts(transaction)
@@ -170,7 +143,7 @@ def status(transaction: Transaction, clock: Clock) -> Status:
         pending_uploads=uploads,
         pending_bytes=size,
         oldest_pending=oldest[0] if oldest else None,
-        needs_you=needs_you(transaction),
+        needs_you=needs_you(transaction, language),
         paused=transaction.value("paused"),
         synced=not mutations and not uploads and bool(transaction.value("synced")),
         retry_in_s=_pace.left_s(_pace.read(transaction.value("wait")), clock),

@@ -1,0 +1,25 @@
+"""What one sync counts on its way, and how a restored server interrupts it."""
+
+from dataclasses import dataclass, field
+
+from fieldstamp._errors import FieldstampError
+
+
+class EpochChangedError(Exception):
+    """The server was restored while this sync ran; it starts again with what is now unsent."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one sync counted so far."""
+
+    outcomes: dict[str, int] = field(default_factory=dict)
+    sent: int = 0
+    received: int = 0
+    photos_sent: int = 0
+    photos_verified: int = 0
+    whole: bool = False
+    """The last pull reached the end of the feed."""
+    mismatch: tuple[str, ...] = ()
+    backoff_s: float = 0
+    problems: list[FieldstampError] = field(default_factory=list)
