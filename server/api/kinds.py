@@ -15,10 +15,12 @@ def describe_kinds(registry: Registry, policy: Policy) -> dict[str, Any]:
             "version": policy.version,
             "required_tags": policy.cases.required_tags,
             "required_signatures": policy.cases.required_signatures,
+            "signature_stand_ins": policy.cases.signature_stand_ins,
             "reasons": policy.review.reasons,
             "checkin_radius_m": policy.visits.radius_m,
             "position_age_minutes": policy.visits.position_age_minutes,
             "checklist_version": policy.visits.checklist_version,
+            "checklist": policy.visits.checklist,
             "currency": policy.receipts.currency,
         },
     }

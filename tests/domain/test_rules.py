@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from server.api.kinds import describe_kinds
 from server.casework.items import CloseItem, OpenItem
 from server.domain import all_kinds
 from server.domain.positions import distance_m
@@ -162,6 +163,8 @@ def test_v9_the_list_is_data_of_the_policy_and_its_codes_are_valid_answers() -> 
     checklist = {"version": POLICY.visits.checklist_version, "answers": answers}
     assert KINDS["visit"].check_create(visit(checklist=checklist)) == {}
     assert all(" / " in words for words in POLICY.visits.checklist.values())
+    told = describe_kinds(Registry(KINDS), POLICY)["policy"]
+    assert (told["checklist_version"], told["checklist"]) == (1, POLICY.visits.checklist)
 
 
 def test_v4_v5_a_visit_report_hangs_under_its_visit_and_waits_for_the_region_manager() -> None:
@@ -212,6 +215,7 @@ def test_x2_a_photo_from_the_gallery_is_taken_and_flagged_on_photo_and_case() ->
     assert KINDS["photo"].check(added, None) == {}
     record = folded(create("cross_region_case", case()), added)
     assert record["flags"] == ["gallery"]
+    assert patch("cross_region_case", record, reason="x")["flags"] == ["gallery"]
     taken = child("photo", photo(tag="goods"), PHOTO)
     assert taken.after["flags"] == []
 

@@ -63,19 +63,16 @@ def x3_counting(case: Data, signatures: Iterable[Data]) -> list[str]:
 
 
 def x3_is_signed(parts: Iterable[str], limits: Cases) -> bool:
-    """X3: each required part signed, or one that may stand in for it."""
+    """X3: of the counting ``parts``, each required one signed, or one that may stand in for it."""
     signed = set(parts)
     return all(
-        signed & {part, *limits.signature_stand_ins.get(part, ())} - {ACCUSED}
+        signed & {part, *limits.signature_stand_ins.get(part, ())}
         for part in limits.required_signatures
     )
 
 
-def x3_state(state: str, parts: Iterable[str], limits: Cases) -> str:
-    """X3: a case waits as unsigned, and is submitted by its last signature for good."""
-    waits = state in {UNSIGNED, SUBMITTED}
-    if not waits:
-        return state
+def x3_state(parts: Iterable[str], limits: Cases) -> str:
+    """X3: a case waits as unsigned until its last signature submits it, for good."""
     return SUBMITTED if x3_is_signed(parts, limits) else UNSIGNED
 
 
@@ -84,12 +81,11 @@ def derive_case(change: Change, policy: Policy) -> Data:
     case, limits = change.after, policy.cases
     review = derive_review(change)
     parts = x3_counting(case, case.get("signatures", ()))
-    was_submitted = change.before is not None and change.before.get("state") != UNSIGNED
-    state = review["state"] if was_submitted else x3_state(review["state"], parts, limits)
+    waits = change.before is None or change.before.get("state") == UNSIGNED
     found = position_flags(case.get("position"), policy.visits.position_age_minutes * 60)
     return {
         **review,
-        "state": state,
+        "state": x3_state(parts, limits) if waits else review["state"],
         "signed_by": parts,
         "missing_tags": x2_missing(x2_count(case, ()), limits.required_tags),
         "flags": with_flags(case, found),
@@ -102,7 +98,7 @@ def fold_case(case: Data, children: tuple[Change, ...], limits: Cases) -> Data:
     parts = x3_counting(case, signatures)
     state = case.get("state", UNSIGNED)
     if state == UNSIGNED:
-        state = x3_state(state, parts, limits)
+        state = x3_state(parts, limits)
     from_gallery = {
         "gallery"
         for child in children

@@ -21,13 +21,8 @@ def x2_photo_flags(photo: Data, oldest_s: int) -> set[str]:
 def x3_signature_flags(change: Change) -> set[str]:
     """X3: a manager's signature sent by somebody without that role is flagged, not refused."""
     role = MANAGER_PARTS.get(change.after.get("part", ""))
-    foreign = change.before is None and role is not None and not role_held(change, role)
+    foreign = change.before is None and role is not None and role not in change.by.roles
     return {"not_the_role"} if foreign else set()
-
-
-def role_held(change: Change, role: Role) -> bool:
-    """Whether who sent the change holds ``role`` anywhere."""
-    return role in change.by.roles
 
 
 def derive_photo(change: Change, oldest_s: int) -> Data:
