@@ -27,13 +27,24 @@ ROLES = click.Choice([role.value for role in Role])
 def _opened() -> Iterator[Store]:
     """The store of this installation, within an application context."""
     with create_app().app_context():
-        yield db.session()
+        try:
+            yield db.session()
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
 @contextmanager
 def _writing() -> Iterator[tuple[Store, datetime]]:
     with _opened() as store, transaction(store):
         yield store, services().clock.now()
+
+
+def _bring_up_to_date() -> None:
+    app = create_app()
+    open_store(app)
+    with app.app_context():
+        db.engine.dispose()
 
 
 @click.group()
@@ -44,7 +55,7 @@ def cli() -> None:
 @cli.command()
 def serve() -> None:
     """Bring the store up to date, then serve HTTP and work in the background."""
-    open_store(create_app())
+    _bring_up_to_date()
     sys.exit(serving.run_both())
 
 
@@ -68,15 +79,15 @@ def database() -> None:
 @database.command()
 def upgrade() -> None:
     """Bring the store to the newest schema."""
-    open_store(create_app())
+    _bring_up_to_date()
     click.echo("The store is up to date.")
 
 
 @database.command()
 def check() -> None:
     """Say whether the schema is the newest; status 1 if not."""
-    with create_app().app_context():
-        current = migration.is_current(db.engine)
+    with _opened() as store:
+        current = migration.is_current(store.get_bind().engine)
     click.echo("The schema is the newest." if current else "The schema is not the newest.")
     sys.exit(0 if current else 1)
 

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session as Store
 
-from server import migration, tables
+from server import migration
 from server.app import create_app, open_store
 from server.db import database_url, engine_options, prepare
 from server.extensions import db
@@ -30,7 +30,6 @@ def _create_schema(url: str) -> None:
     engine = create_engine(url, **engine_options(url))
     prepare(engine)
     migration.upgrade(engine)
-    tables.metadata.create_all(engine)
     engine.dispose()
 
 

@@ -1,6 +1,5 @@
 """Headers of every answer: request id, Date, caching, and what a page may load."""
 
-import secrets
 from email.utils import format_datetime
 
 from flask import Flask, Response, g, request
@@ -17,7 +16,7 @@ PAGE_HEADERS = {
 def page_nonce() -> str:
     """The nonce that inline scripts and styles of this page must carry."""
     if "nonce" not in g:
-        g.nonce = secrets.token_urlsafe(16)
+        g.nonce = services().ids.secret(16).hex()
     return str(g.nonce)
 
 

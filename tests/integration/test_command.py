@@ -1,0 +1,105 @@
+"""``fieldstamp-server``: each command on a store of its own, and the processes that it starts."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner, Result
+
+from server.cli import cli, main
+from server.settings import Settings
+from tests.live import live_server
+
+pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def installation(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of a fresh installation."""
+    monkeypatch.setenv("FIELDSTAMP_DATA", str(tmp_path / "installation"))
+    monkeypatch.delenv("FIELDSTAMP_DATABASE", raising=False)
+
+
+def _run(*words: str, typed: str | None = None) -> Result:
+    return CliRunner().invoke(cli, words, input=typed)
+
+
+def _say(*words: str, typed: str | None = None) -> str:
+    result = _run(*words, typed=typed)
+    assert result.exit_code == 0, result.output
+    return result.output.strip()
+
+
+def test_an_administrator_sets_a_company_up(installation: None) -> None:
+    assert _run("db", "check").exit_code == 1
+    _say("db", "upgrade")
+    _say("db", "check")
+    east = _say("region", "add", "华东", "East", "--level", "sales_centre")
+    _say("region", "add", "上海", "Shanghai", "--level", "market", "--parent", "华东")
+    lines = _say("region", "list").splitlines()
+    assert lines[0].startswith(east)
+    assert lines[1].endswith("  上海 / Shanghai (market)")
+    _say("user", "add", "wang", "--name", "王芳", "--region", "上海", "--role", "rep")
+    _say("user", "role", "wang", "region_manager", "--region", "East")
+    _say("user", "role", "wang", "rep", "--region", "上海", "--withdraw")
+    _say("user", "password", "wang", typed="long enough\nlong enough\n")
+    assert "active    wang  王芳" in _say("user", "list")
+    code = _say("device", "enrol", "wang")
+    assert len(code) == 10
+    assert _say("device", "list") == ""
+    _say("user", "disable", "wang")
+    assert "disabled  wang" in _say("user", "list")
+
+
+def test_what_does_not_exist_is_said_in_plain_words(
+    installation: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _say("db", "upgrade")
+    _say("user", "add", "wang")
+    for words, said in (
+        (["device", "enrol", "nobody"], "There is no such thing."),
+        (["user", "add", "wang"], "Some values are wrong. username is in use already"),
+        (["device", "revoke", "unknown"], "There is no such thing."),
+    ):
+        monkeypatch.setattr("sys.argv", ["fieldstamp-server", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 1
+        assert capsys.readouterr().err.strip() == said
+
+
+def test_a_wrong_setting_is_named(
+    installation: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FIELDSTAMP_WORKRES", "3")
+    monkeypatch.setattr("sys.argv", ["fieldstamp-server", "user", "list"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "workres" in capsys.readouterr().err
+
+
+def test_serve_answers_with_one_date_and_stops_with_its_worker(settings: Settings) -> None:
+    with live_server(settings) as server:
+        server.kill()
+        serving = server.start("serve")
+        server.wait_until_it_answers()
+        answer = requests.get(f"{server.url}/readyz", timeout=10)
+        assert answer.status_code == 200
+        assert answer.headers["Date"].count("GMT") == 1
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(60) == 0
+        with pytest.raises(ProcessLookupError):
+            os.killpg(serving.pid, 0)
+
+
+def test_attack_6_headers_over_the_limit_are_refused_by_the_server(settings: Settings) -> None:
+    with live_server(settings) as server:
+        huge = {"Authorization": f"Bearer {'x' * 200_000}"}
+        assert requests.get(f"{server.url}/v1/auth/me", headers=huge, timeout=10).status_code in {
+            400,
+            431,
+        }
+        assert requests.get(f"{server.url}/healthz", timeout=10).ok
