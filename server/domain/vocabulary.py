@@ -7,12 +7,22 @@ POSITION_FLAGS = {
 }
 """V3: flags that a measured position can earn."""
 
+REVIEW_FLAGS = {"changed_after_decision": ("审核后有改动", "Changed after the decision")}
+"""B2: flags of every reviewed record."""
+
 PHOTO_FLAGS = {
     "gallery": ("来自相册", "From the gallery"),
     "stale_position": POSITION_FLAGS["stale_position"],
     "mocked": POSITION_FLAGS["mocked"],
 }
-"""X2: flags of a photo, and of the case above it."""
+"""X2: flags of a photo."""
+
+CASE_FLAGS = {
+    **PHOTO_FLAGS,
+    **REVIEW_FLAGS,
+    "changed_after_signing": ("签名后有改动", "Changed after the signatures"),
+}
+"""X2, X3: flags of a case; those of its photos show on it."""
 
 TAGS = {
     "goods": ("货物", "Goods"),

@@ -7,6 +7,7 @@ import pytest
 from server.domain import queries
 from server.errors import Problem
 from server.people.principal import Role
+from server.sync.push import Envelope, push_batch
 from tests.company import Company
 from tests.domain.desk import Desk
 from tests.domain.records import SHANGHAI_TOWER, case, photo, receipt, signature, visit
@@ -96,6 +97,26 @@ def test_x2_x3_what_is_withdrawn_beneath_an_unsigned_case_is_missing_again(desk:
         desk.push(rep, {"action": "withdraw", "kind": kind, "record": record, "base": 1})
     assert "batch" in desk.data(found)["missing_tags"]
     assert desk.data(found)["signed_by"] == []
+
+
+def test_x3_b1_a_case_that_arrives_signed_in_one_push_waits_for_intake_alone(desk: Desk) -> None:
+    rep, ids, services = desk.rep(), desk.company.services.ids, desk.company.services
+    found, home = ids.new(), str(rep.home_region)
+    made = [
+        ("cross_region_case", found, case(affected_market=home)),
+        ("signature", ids.new(), signature("affected_dealer", parent=found)),
+        ("photo", ids.new(), photo(parent=found, tag="batch")),
+        ("signature", ids.new(), signature("region_manager", parent=found)),
+        ("photo", ids.new(), photo(parent=found, tag="goods")),
+    ]
+    raw = [
+        {"id": ids.new(), "action": "create", "kind": kind, "record": id_, "base": 0, "set": values}
+        for kind, id_, values in made
+    ]
+    push_batch(services.sync, desk.company.store, Envelope(sender=rep), raw)
+    assert desk.queue(desk.reviewer()) == []
+    assert desk.queue(desk.reviewer(Role.MARKET_OFFICER, None)) == [(found, "intake")]
+    assert not {"batch", "goods"} & set(desk.data(found)["missing_tags"])
 
 
 def test_x3_the_devices_answer_shows_the_state_that_the_server_gave(desk: Desk) -> None:

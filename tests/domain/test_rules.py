@@ -371,9 +371,24 @@ def test_b1_what_was_returned_for_a_missing_photo_waits_again_when_the_photo_com
     assert fold({**record, "state": "accepted"}, (fresh,)) == {}
 
 
-def test_b1_an_accepted_record_is_not_opened_again_by_a_late_edit() -> None:
-    record = patch("receipt", create("receipt", receipt()), by=OFFICER, **decision("accepted"))
-    assert patch("receipt", record, note="x")["state"] == "accepted"
+@pytest.mark.parametrize(
+    ("verdict", "state"), [("accepted", "submitted"), ("rejected", "rejected")]
+)
+def test_b2_what_a_device_changes_after_a_decision_never_passes_unseen(
+    verdict: str, state: str
+) -> None:
+    record = patch("receipt", create("receipt", receipt()), by=OFFICER, **decision(verdict))
+    assert record["flags"] == []
+    raised = patch("receipt", record, amount="8650.00")
+    assert (raised["state"], raised["flags"]) == (state, ["changed_after_decision"])
+    assert patch("receipt", record, amount="86.50") == record
+
+
+def test_x3_what_changes_after_the_signatures_is_flagged() -> None:
+    record = create("cross_region_case", case())
+    assert patch("cross_region_case", record, reason="x")["flags"] == []
+    record = folded(record, *signed("affected_dealer", "region_manager"))
+    assert patch("cross_region_case", record, reason="x")["flags"] == ["changed_after_signing"]
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "returned", "rejected"])

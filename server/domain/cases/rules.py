@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from server.domain.positions import position_flags, with_flags
-from server.domain.review.rules import SUBMITTED, derive_review, reopen_on_evidence
+from server.domain.review.rules import SUBMITTED, derive_review, is_edited, reopen_on_evidence
 from server.policy import Cases, Policy
 from server.sync.kinds import Author, Change, Data, Placement
 
@@ -79,17 +79,22 @@ def x3_state(parts: Iterable[str], limits: Cases) -> str:
 def derive_case(change: Change, policy: Policy) -> Data:
     """The server's fields of a case that follow from its own data."""
     case, limits = change.after, policy.cases
-    review = derive_review(change)
+    review = derive_review(change, case_flags(change, policy))
     parts = x3_counting(case, case.get("signatures", ()))
     waits = change.before is None or change.before.get("state") == UNSIGNED
-    found = position_flags(case.get("position"), policy.visits.position_age_minutes * 60)
     return {
         **review,
         "state": x3_state(parts, limits) if waits else review["state"],
         "signed_by": parts,
         "missing_tags": x2_missing(x2_count(case, ()), limits.required_tags),
-        "flags": with_flags(case, found),
     }
+
+
+def case_flags(change: Change, policy: Policy) -> set[str]:
+    """X3: what changes after the signatures is flagged; so is a remarkable position."""
+    signed = (change.before or {}).get("state") == SUBMITTED and is_edited(change)
+    found = position_flags(change.after.get("position"), policy.visits.position_age_minutes * 60)
+    return found | ({"changed_after_signing"} if signed else set())
 
 
 def fold_case(case: Data, children: tuple[Change, ...], limits: Cases) -> Data:

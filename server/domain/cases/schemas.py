@@ -3,7 +3,7 @@
 from server.domain import shapes
 from server.domain.review.schemas import Reviewed
 from server.domain.shapes import SERVER, Shape
-from server.domain.vocabulary import PARTS, PHOTO_FLAGS, TAGS
+from server.domain.vocabulary import CASE_FLAGS, PARTS, TAGS
 
 UNITS = {
     "piece": ("件", "Piece"),
@@ -80,4 +80,4 @@ class CrossRegionCase(Reviewed):
         "签名", "Signatures", shapes.inner("签名", "Signature", SignedPart),
         most=200, writers=SERVER,
     )  # fmt: skip
-    flags = shapes.flags(PHOTO_FLAGS)
+    flags = shapes.flags(CASE_FLAGS)

@@ -1,15 +1,18 @@
 """States of a reviewed record and who must act in each. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from server.casework.items import CloseItem, Effect, OpenItem
 from server.clock import from_wire
+from server.domain.positions import with_flags
 from server.people.principal import Role
 from server.sync.kinds import Change, Data, FieldErrors
 
 SUBMITTED = "submitted"
 RETURNED = "returned"
+ACCEPTED = "accepted"
+REJECTED = "rejected"
 
 
 def is_newly_decided(change: Change) -> bool:
@@ -24,7 +27,7 @@ def is_taken_back(was: str | None, stands: str | None) -> bool:
 
 
 def next_state(change: Change) -> str:
-    """B2: a decision sets the state; a device that mends what was returned hands it in again.
+    """B2: a decision sets the state; what a device then mends or changes is handed in again.
 
     A decision taken back leaves the record waiting for one, whatever stood before it.
     """
@@ -34,14 +37,29 @@ def next_state(change: Change) -> str:
         undone = is_taken_back(change.before.get("decided_at"), change.after.get("decided_at"))
         return SUBMITTED if undone else str(change.after.get("verdict", SUBMITTED))
     stands = str(change.before.get("state", SUBMITTED))
-    mended = change.by.device is not None and change.after != change.before
-    return SUBMITTED if stands == RETURNED and mended else stands
+    return SUBMITTED if stands in {RETURNED, ACCEPTED} and is_edited(change) else stands
 
 
-def derive_review(change: Change) -> Data:
-    """The server's fields of a reviewed record: who sent it and where it stands."""
+def is_edited(change: Change) -> bool:
+    """Whether a device changed a record that was there."""
+    return change.before not in (None, change.after) and change.by.device is not None
+
+
+def b2_flags(change: Change) -> set[str]:
+    """B2: what a device changes after the decision is taken, flagged, and never passes unseen."""
+    before = change.before or {}
+    late = before.get("state") in {ACCEPTED, REJECTED} and is_edited(change)
+    return {"changed_after_decision"} if late else set()
+
+
+def derive_review(change: Change, found: Iterable[str] = ()) -> Data:
+    """The server's fields of a reviewed record: who sent it, where it stands, what is remarkable.
+
+    ``found`` are the flags that the kind's own rules give.
+    """
     sender = change.by.user if change.before is None else change.after.get("sender")
-    return {"state": next_state(change)} | ({"sender": sender} if sender else {})
+    flags = with_flags(change.after, {*found, *b2_flags(change)})
+    return {"state": next_state(change), "flags": flags} | ({"sender": sender} if sender else {})
 
 
 def reopen_on_evidence(record: Data, children: tuple[Change, ...]) -> Data:

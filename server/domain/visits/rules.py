@@ -3,7 +3,7 @@
 from typing import Any
 
 from server.clock import from_wire
-from server.domain.positions import distance_m, position_flags, with_flags
+from server.domain.positions import distance_m, position_flags
 from server.domain.review.rules import b2_reasoned, derive_review
 from server.policy import Visits
 from server.sync.kinds import Change, Data, FieldErrors
@@ -47,9 +47,8 @@ def derive_visit(change: Change, customer: Data | None, limits: Visits) -> Data:
     away_m = v3_distance(visit, customer) if measured else visit.get("distance_m")
     numbers = {"distance_m": away_m, "checklist_score": v9_score(visit.get("checklist"))}
     return {
-        **derive_review(change),
+        **derive_review(change, v3_flags(visit, away_m, limits)),
         **{name: value for name, value in numbers.items() if value is not None},
-        "flags": with_flags(visit, v3_flags(visit, away_m, limits)),
     }
 
 

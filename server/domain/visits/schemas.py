@@ -3,7 +3,7 @@
 from server.domain import shapes
 from server.domain.review.schemas import Reviewed
 from server.domain.shapes import SERVER, Shape
-from server.domain.vocabulary import POSITION_FLAGS
+from server.domain.vocabulary import POSITION_FLAGS, REVIEW_FLAGS
 
 PURPOSES = {
     "routine": ("例行拜访", "Routine"),
@@ -101,7 +101,7 @@ class Visit(Reviewed):
     checklist = shapes.inner("陈列检查", "Store check", Checklist)
     distance_m = shapes.integer("距客户(米)", "Distance to customer (m)", writers=SERVER)
     checklist_score = shapes.integer("陈列得分", "Store score", most=100, writers=SERVER)
-    flags = shapes.flags(POSITION_FLAGS)
+    flags = shapes.flags({**POSITION_FLAGS, **REVIEW_FLAGS})
 
 
 class VisitReport(Reviewed):
@@ -112,4 +112,4 @@ class VisitReport(Reviewed):
     evaluation = shapes.text("评价", "Evaluation", limit=4000)
     next_steps = shapes.text("后续安排", "Next steps", limit=4000)
     next_contact = shapes.date("下次联系", "Next contact")
-    flags = shapes.flags({})
+    flags = shapes.flags(REVIEW_FLAGS)
