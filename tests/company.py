@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as Store
 from server.api.access import issue_token
 from server.db import transaction
 from server.extensions import db
-from server.people import sessions
+from server.people import devices, sessions
 from server.people.principal import Role
 from server.people.tables import Device, Region, RoleGrant, User
 from server.services import Services
@@ -149,6 +149,12 @@ class Company:
             )
             ids = device.id, session.id
         return DeviceHandle(ids[0], user, ids[1], key, issue_token(ids[1]))
+
+    def revoke(self, device: DeviceHandle) -> None:
+        """Revokes a device; it may still hand in its work."""
+        with transaction(self.store):
+            found = self.store.get_one(Device, device.id)
+            devices.revoke(self.store, found, erase="scopes", now=self.services.clock.now())
 
     def rep(self, region: str = "shanghai") -> DeviceHandle:
         """A rep of that region with a device."""

@@ -137,7 +137,8 @@ def put_into_words(result: Body, spoken: str) -> Body:
     problem = result.get("problem")
     if problem is None:
         return result
-    return {**result, "problem": describe(problem["code"], spoken, problem["fields"])}
+    words = describe(problem["code"], spoken, problem["fields"])
+    return {**result, "problem": {**problem, "fields": {}, **words}}
 
 
 @blueprint.route("/pull", methods=["POST"])

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Store
 from sqlalchemy.orm import aliased
 
+from server.errors import Problem
 from server.people.keys import PublicKey
 from server.people.principal import Grant, Principal, Role
 from server.people.tables import Device, Region, RoleGrant, Session, User
@@ -44,4 +45,22 @@ def principal_of(store: Store, user: User, *, session: Session, device: Device |
         upload_only=device is not None and device.revoked_at is not None,
         key=PublicKey(device.alg, device.public_key) if device else None,
         erase=device.erase if device else None,
+    )
+
+
+def load_principal(store: Store, user: str, *, device: str | None) -> Principal:
+    """Who ``user`` is today, outside any session: for work that waited. *Raises* ``not_found``."""
+    person = store.get(User, user)
+    if person is None:
+        raise Problem("not_found")
+    bound = store.get(Device, device) if device else None
+    return Principal(
+        user=person.id,
+        name=person.name,
+        session="",
+        device=device,
+        grants=load_grants(store, person.id),
+        home_region=person.home_region,
+        zone=person.zone,
+        upload_only=bound is not None and bound.revoked_at is not None,
     )

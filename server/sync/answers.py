@@ -59,21 +59,25 @@ def result_of(sync: Sync, told: Told) -> dict[str, Any]:
     """One entry of ``results``; ``problem`` holds codes, which the API puts into words."""
     if told.retry_after is not None:
         return {"id": told.mutation.id, "retry": True, "after": told.retry_after}
-    outcome = told.outcome
-    result: dict[str, Any] = {"id": told.mutation.id, "outcome": outcome.name}
-    if outcome.version is not None:
-        result |= {"version": outcome.version, "flags": list(outcome.flags)}
-    if outcome.fields:
-        result["fields"] = list(outcome.fields)
-    if outcome.conflicts:
-        result["conflicts"] = list(outcome.conflicts)
-    if outcome.waits_for:
-        result["for"] = list(outcome.waits_for)
-    if outcome.code is not None:
-        result["problem"] = {"code": outcome.code, "fields": dict(outcome.fields_wrong)}
+    result = {"id": told.mutation.id, **_describe(told.outcome)}
     if told.data is not None:
         result |= {"data": told.data, "data_version": told.data_version}
     return result | _proof(sync, told)
+
+
+def _describe(outcome: Outcome) -> dict[str, Any]:
+    described: dict[str, Any] = {"outcome": outcome.name}
+    if outcome.version is not None:
+        described |= {"version": outcome.version, "flags": list(outcome.flags)}
+    if outcome.code is not None:
+        problem = {"code": outcome.code, "fields": dict(outcome.fields_wrong)}
+        described["problem"] = problem | ({"cause": outcome.cause} if outcome.cause else {})
+    lists = {
+        "fields": outcome.fields,
+        "conflicts": outcome.conflicts,
+        "for": outcome.waits_for,
+    }
+    return described | {name: list(value) for name, value in lists.items() if value}
 
 
 def _proof(sync: Sync, told: Told) -> dict[str, Any]:

@@ -98,10 +98,9 @@ def append(rows: Rows, fresh: Sequence[FeedRow], replaced: Sequence[FeedRow]) ->
         rows.insert(FEED, columns, plain)
         return
     rows.delete(FEED, ("record", "scope"), [(row.record, row.scope) for row in replaced])
-    head = rows.select("SELECT seq FROM feed_head")[0][0]
-    numbers = range(head + 1, head + 1 + len(fresh))
+    [[head]] = rows.select("UPDATE feed_head SET seq = seq + ? RETURNING seq", len(fresh))
+    numbers = range(head + 1 - len(fresh), head + 1)
     rows.insert(FEED, ("seq", *columns), [(n, *row) for n, row in zip(numbers, plain, strict=True)])
-    rows.execute("UPDATE feed_head SET seq = ?", head + len(fresh))
     update_scopes(rows, tally(zip(numbers, fresh, strict=True), replaced))
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 
 from server.proof.seal import Link
-from server.sync.batch import Head
+from server.sync.batch import Head, Sender
 from server.sync.decide import ids_in
 from server.sync.kinds import Placement, Registry
 from server.sync.merge import FieldVersion
 from server.sync.rows import Row, Rows
-from server.sync.wire import Mutation, Outcome
+from server.sync.wire import Mutation, Outcome, read_mutation
 
 HEAD_COLUMNS = (
     "key, id, kind, version, state, parent, creator, region, scopes, data, hash,"
@@ -37,6 +37,15 @@ class StoredMutation:
     received_at: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A mutation that waits in the store, as it was sealed, with the columns of its row."""
+
+    mutation: Mutation
+    stored: StoredMutation
+    writer: Sender
+
+
 @dataclass(slots=True, kw_only=True)
 class Loaded:
     """What the store knows of a batch."""
@@ -45,6 +54,7 @@ class Loaded:
     known: dict[str, StoredMutation] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+    waiting: list[Waiting] = field(default_factory=list)
 
 
 def unpack_versions(text: str, fields: Mapping[str, Any]) -> dict[str, FieldVersion]:
@@ -79,7 +89,10 @@ def load(rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, user:
     wanted = {mutation.id for mutation in mutations}
     wanted |= {mutation.after for mutation in mutations if mutation.after}
     loaded.known = known_mutations(rows, wanted)
-    load_heads(rows, loaded, referred(registry, mutations))
+    loaded.waiting = chain_waiting_for(rows, mutations)
+    loaded.known |= {one.stored.id: one.stored for one in loaded.waiting}
+    concerned = [*mutations, *(one.mutation for one in loaded.waiting)]
+    load_heads(rows, loaded, referred(registry, concerned))
     return loaded
 
 
@@ -103,6 +116,7 @@ def _stored_mutation(row: Row) -> StoredMutation:
         flags=tuple(told.get("flags", ())),
         fields_wrong=told.get("wrong", {}),
         waits_for=tuple(told.get("for", ())),
+        cause=told.get("cause"),
     )
     return StoredMutation(
         key=row[0],
@@ -114,6 +128,58 @@ def _stored_mutation(row: Row) -> StoredMutation:
         outcome=outcome,
         received_at=row[10],
     )
+
+
+MOST_WOKEN = 500
+"""Waiting mutations decided with one batch; the rest comes with the next sweep."""
+
+
+DEEPEST_CHAIN = 8
+"""How far one batch follows what waits for what waits; the rest comes with the next sweep."""
+
+
+def chain_waiting_for(rows: Rows, mutations: Iterable[Mutation]) -> list[Waiting]:
+    """What waits for ``mutations``, what waits for that, and so on."""
+    found: dict[str, Waiting] = {}
+    asked: set[str] = set()
+    news = list(mutations)
+    for _round in range(DEEPEST_CHAIN):
+        names = awaitable(news) - asked
+        asked |= names
+        fresh = [one for one in waiting_for(rows, names) if one.stored.id not in found]
+        if not fresh or len(found) + len(fresh) > MOST_WOKEN:
+            break
+        found |= {one.stored.id: one for one in fresh}
+        news = [one.mutation for one in fresh]
+    return list(found.values())
+
+
+def waiting_for(rows: Rows, awaited: Iterable[str]) -> list[Waiting]:
+    """The mutations that wait for one of ``awaited``, the oldest first."""
+    columns = ", ".join(f"mutation.{name.strip()}" for name in MUTATION_COLUMNS.split(","))
+    found = rows.select(
+        f"SELECT {columns}, device, body, writer FROM mutation WHERE key IN"
+        f" (SELECT mutation FROM awaited WHERE {rows.among('awaited')} LIMIT {MOST_WOKEN})"
+        " ORDER BY key",
+        rows.listed(sorted(awaited)),
+    )
+    return [_waiting(row) for row in found]
+
+
+def _waiting(row: Row) -> Waiting:
+    stored, device = _stored_mutation(row), row[11]
+    mutation = read_mutation(orjson.loads(row[12]), user=stored.user, device=device)
+    return Waiting(mutation=mutation, stored=stored, writer=row[13])
+
+
+def awaitable(mutations: Iterable[Mutation]) -> set[str]:
+    """What may arrive with these mutations: their records, themselves, their groups."""
+    names: set[str] = set()
+    for mutation in mutations:
+        names |= {mutation.id, mutation.record}
+        if mutation.group is not None:
+            names.add(f"group:{mutation.group.id}")
+    return names
 
 
 def known_links(rows: Rows, device: str, links: Sequence[Link]) -> Mapping[int, frozenset[str]]:

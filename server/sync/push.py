@@ -5,7 +5,7 @@ exception means that the request as a whole failed and that nothing of it was st
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -16,22 +16,23 @@ from server.casework.queue import Asked
 from server.clock import to_wire
 from server.db import Fault, told_faults, transaction
 from server.errors import Problem
+from server.people import rights
 from server.people.principal import Principal
 from server.proof.seal import Verdict, judge
 from server.sync.answers import Told, result_of
 from server.sync.batch import Batch, Sender
-from server.sync.decide import decide
+from server.sync.deciding import MENDED_SECONDS, Deciding, Pending
 from server.sync.engine import Sync
-from server.sync.load import Loaded, StoredMutation, known_links, load
+from server.sync.load import Loaded, known_links, load
 from server.sync.rows import Rows
 from server.sync.store import Decided, Writing, keep_reused, write
-from server.sync.wire import MAX_BATCH, Mutation, Outcome, Unreadable, links_of, read_mutation
+from server.sync.wire import MAX_BATCH, Mutation, Unreadable, links_of, read_mutation
 
 ATTEMPTS = 5
 """Times that a transaction is tried when another one was in its way."""
 
-MENDED_SECONDS = 600
-"""When a mutation is tried again that a fault in a rule of ours stopped."""
+MOST_SENDERS = 8
+"""Other people whose waiting mutations one batch decides; the rest comes with the next sweep."""
 
 log = structlog.get_logger()
 
@@ -105,7 +106,7 @@ class _Pushing:
         try:
             return self._attempt(mutations)
         except Fault as fault:
-            if fault.sort != "data":
+            if fault.sort == "busy":
                 raise Problem("unavailable", retry_after=5) from fault
         if len(mutations) == 1:
             return self._refuse(mutations[0])
@@ -137,16 +138,16 @@ class _Pushing:
         now = self.sync.clock.now()
         loaded = load(rows, self.sync.registry, mutations, user=sender.user)
         self.epoch = loaded.epoch
-        deciding = _Deciding(self, loaded, _batch(self.sync, self.envelope, loaded), to_wire(now))
-        told = [deciding.take(mutation) for mutation in mutations]
-        writing = Writing(
-            rows=rows,
+        deciding = Deciding(
+            batch=_batch(self.sync, self.envelope, loaded),
             loaded=loaded,
-            user=sender.user,
-            writer=self.envelope.writer,
+            verdicts=self.verdicts,
             at=to_wire(now),
+            pending=_pending(self.session, sender, loaded),
         )
+        told = deciding.take(mutations)
         decided = list(deciding.decided.values())
+        writing = Writing(rows=rows, loaded=loaded, user=sender.user, at=to_wire(now))
         write(writing, decided)
         keep_reused(writing, deciding.reused)
         queue.apply(self.session, _asked(decided), by=sender.user, at=now)
@@ -164,62 +165,25 @@ def _batch(sync: Sync, envelope: Envelope, loaded: Loaded) -> Batch:
     )
 
 
-@dataclass(slots=True)
-class _Deciding:
-    """The middle of the three steps: what is known answers again, the rest is decided."""
-
-    pushing: _Pushing
-    loaded: Loaded
-    batch: Batch
-    at: str
-    decided: dict[str, Decided] = field(default_factory=dict)
-    reused: list[Mutation] = field(default_factory=list)
-
-    def take(self, mutation: Mutation) -> Told:
-        """What is said about one mutation."""
-        known = self.loaded.known.get(mutation.id)
-        if known is None:
-            return self._decide(mutation, at=self.at)
-        if (known.content, known.user) != (mutation.content, self.batch.sender.user):
-            self.reused.append(mutation)
-            return Told.reused(mutation)
-        if known.outcome.is_final:
-            return Told.replayed(mutation, known)  # P2: the outcome that was given before
-        return self._decide(mutation, at=known.received_at, key=known.key or None)
-
-    def _decide(self, mutation: Mutation, *, at: str, key: int | None = None) -> Told:
-        try:
-            decision = decide(self.batch, mutation)
-        except Exception:
-            # P8: a fault in one kind's rules stops that mutation alone; nothing of it is stored.
-            log.exception("rule_failed", mutation=mutation.id, kind=mutation.kind)
-            return Told.again(mutation, MENDED_SECONDS)
-        self.batch.apply(mutation, decision)
-        self.decided[mutation.id] = Decided(
-            mutation=mutation,
-            outcome=decision.outcome,
-            verdict=self.pushing.verdicts[mutation.id],
-            writes=decision.writes,
-            key=key,
+def _pending(session: Session, sender: Principal, loaded: Loaded) -> dict[str, Pending]:
+    """What waits for this batch, each with the rights that its own user has today."""
+    principals = {(sender.user, sender.device): sender}
+    pending: dict[str, Pending] = {}
+    for one in loaded.waiting:
+        user, device = one.stored.user, one.mutation.device
+        if (user, device) not in principals:
+            if len(principals) > MOST_SENDERS:
+                continue
+            principals[user, device] = rights.load_principal(session, user, device=device)
+        pending[one.mutation.id] = Pending(
+            mutation=one.mutation,
+            received_at=one.stored.received_at,
+            epoch=one.stored.epoch,
+            sender=principals[user, device],
+            writer=one.writer,
+            key=one.stored.key,
         )
-        stored = _stored(self.loaded, mutation, decision.outcome, at, key)
-        self.loaded.known[mutation.id] = stored
-        return Told(mutation=mutation, stored=stored, derived=decision.derived)
-
-
-def _stored(
-    loaded: Loaded, mutation: Mutation, outcome: Outcome, at: str, key: int | None
-) -> StoredMutation:
-    return StoredMutation(
-        key=key or 0,
-        id=mutation.id,
-        user=mutation.user,
-        content=mutation.content,
-        digest=mutation.digest,
-        epoch=loaded.epoch,
-        outcome=outcome,
-        received_at=at,
-    )
+    return pending
 
 
 def _asked(decided: Sequence[Decided]) -> list[Asked]:

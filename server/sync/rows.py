@@ -96,7 +96,7 @@ class Rows:
         if not count:
             return []
         if self.sqlite:
-            last = self.select(f"SELECT coalesce(max(key), 0) FROM {table.name}")[0][0]
+            [[last]] = self.select(f"SELECT coalesce(max(key), 0) FROM {table.name}")
             return list(range(last + 1, last + 1 + count))
         rows = self.select(
             "SELECT nextval(?::regclass) FROM generate_series(1, ?)", f"{table.name}_key_seq", count

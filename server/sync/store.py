@@ -40,6 +40,9 @@ class Decided:
     outcome: Outcome
     verdict: Verdict
     writes: tuple[Written, ...]
+    derived: bool
+    user: str
+    writer: Sender
     key: int | None = None
 
 
@@ -60,7 +63,6 @@ class Writing:
     rows: Rows
     loaded: Loaded
     user: str
-    writer: Sender
     at: str
     keys: dict[str, int] = field(default_factory=dict)
     """Integer keys of records by id."""
@@ -124,8 +126,8 @@ def _mutation_row(writing: Writing, item: Decided, keys: Mapping[str, int]) -> R
     return (
         keys[mutation.id],
         mutation.id,
-        writing.writer,
-        writing.user,
+        item.writer,
+        item.user,
         mutation.device,
         mutation.n,
         mutation.body,
@@ -151,6 +153,7 @@ def told_of(outcome: Outcome) -> str:
         "flags": outcome.flags,
         "wrong": outcome.fields_wrong,
         "for": outcome.waits_for,
+        "cause": outcome.cause,
     }
     return canonical({name: value for name, value in told.items() if value}).decode()
 
@@ -160,7 +163,7 @@ def _write_unapplied(rows: Rows, decided: Sequence[Decided], keys: Mapping[str, 
     rows.insert(
         UNAPPLIED,
         ("mutation", "record", "user"),
-        [(keys[item.mutation.id], item.mutation.record, item.mutation.user) for item in kept],
+        [(keys[item.mutation.id], item.mutation.record, item.user) for item in kept],
     )
     awaited = {(name, keys[item.mutation.id]) for item in kept for name in item.outcome.waits_for}
     rows.insert(AWAITED, ("awaited", "mutation"), sorted(awaited))
@@ -215,9 +218,9 @@ def _write_versions(
             writing.keys[written.head.id],
             written.head.version,
             mutation_keys[item.mutation.id],
-            writing.user,
+            item.user,
             item.mutation.device,
-            writing.writer,
+            item.writer,
             written.head.state,
             _changed_text(written),
             writing.at,

@@ -87,6 +87,7 @@ class Outcome:
     flags: tuple[str, ...] = ()
     code: str | None = None
     fields_wrong: Mapping[str, str] = field(default_factory=dict)
+    cause: str | None = None
     waits_for: tuple[str, ...] = ()
 
     @property
@@ -95,9 +96,11 @@ class Outcome:
         return self.name in FINAL
 
 
-def rejected(code: str, fields: Mapping[str, str] | None = None) -> Outcome:
-    """A refusal; what was sent is parked."""
-    return Outcome(name="rejected", code=code, fields_wrong=fields or {})
+def rejected(
+    code: str, fields: Mapping[str, str] | None = None, *, cause: str | None = None
+) -> Outcome:
+    """A refusal; what was sent is parked. ``cause``: the mutation that brought it about."""
+    return Outcome(name="rejected", code=code, fields_wrong=fields or {}, cause=cause)
 
 
 def waiting(*awaited: str) -> Outcome:
