@@ -91,6 +91,7 @@ SMALL = Settings(push_wire_bytes=2000, push_bytes=10_000)
 @pytest.mark.parametrize(
     ("body", "limit"),
     [(b" " * 2001, "push_wire_bytes"), (gzip.compress(b" " * 10_001), "push_bytes")],
+    ids=["sent", "inflated"],
 )
 def test_a_body_over_the_limit_is_refused_with_the_name_of_the_limit(
     body: bytes, limit: str
