@@ -12,7 +12,7 @@ from server.services import build
 from server.settings import Settings, load
 from server.sync import epochs
 from server.sync.kinds import RecordKind
-from server.work.worker import send_wake_up
+from server.work.queue import send_wake_up
 
 
 def create_app(
