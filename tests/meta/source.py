@@ -99,7 +99,7 @@ def attributes_of(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, ast.unparse(node)
 
 
-def test_names() -> list[str]:
+def names_of_tests() -> list[str]:
     """The names of all tests."""
     return [
         function.name
