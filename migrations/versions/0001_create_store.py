@@ -55,10 +55,9 @@ def _create_arrival() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_arrival")),
         sa.UniqueConstraint("photo", "user", "part", name=op.f("uq_arrival_photo_user_part")),
     )
-    with op.batch_alter_table("arrival", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_arrival_due_at"), ["due_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_arrival_sha256"), ["sha256"], unique=False)
-        batch_op.create_index("ix_arrival_user_sha256", ["user", "sha256"], unique=False)
+    op.create_index(op.f("ix_arrival_due_at"), "arrival", ["due_at"], unique=False)
+    op.create_index(op.f("ix_arrival_sha256"), "arrival", ["sha256"], unique=False)
+    op.create_index("ix_arrival_user_sha256", "arrival", ["user", "sha256"], unique=False)
 
 
 def _create_attempt() -> None:
@@ -83,9 +82,8 @@ def _create_audit_entry() -> None:
         sa.Column("address", sa.String(length=80), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_audit_entry")),
     )
-    with op.batch_alter_table("audit_entry", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_audit_entry_record"), ["record"], unique=False)
-        batch_op.create_index(batch_op.f("ix_audit_entry_user"), ["user"], unique=False)
+    op.create_index(op.f("ix_audit_entry_record"), "audit_entry", ["record"], unique=False)
+    op.create_index(op.f("ix_audit_entry_user"), "audit_entry", ["user"], unique=False)
 
 
 def _create_blob() -> None:
@@ -104,8 +102,7 @@ def _create_blob() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_blob")),
         sa.UniqueConstraint("sha256", name=op.f("uq_blob_sha256")),
     )
-    with op.batch_alter_table("blob", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_blob_content"), ["content"], unique=False)
+    op.create_index(op.f("ix_blob_content"), "blob", ["content"], unique=False)
 
 
 def _create_epoch() -> None:
@@ -144,21 +141,22 @@ def _create_item() -> None:
         sa.Column("closed_by", sa.String(length=36), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_item")),
     )
-    with op.batch_alter_table("item", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_item_queue",
-            ["role", "due_at"],
-            unique=False,
-            sqlite_where=sa.text("closed_at IS NULL"),
-            postgresql_where=sa.text("closed_at IS NULL"),
-        )
-        batch_op.create_index(
-            "uq_item_open",
-            ["record"],
-            unique=True,
-            sqlite_where=sa.text("closed_at IS NULL"),
-            postgresql_where=sa.text("closed_at IS NULL"),
-        )
+    op.create_index(
+        "ix_item_queue",
+        "item",
+        ["role", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_index(
+        "uq_item_open",
+        "item",
+        ["record"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
 
 
 def _create_mutation() -> None:
@@ -185,14 +183,14 @@ def _create_mutation() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_mutation")),
         sa.UniqueConstraint("id", name=op.f("uq_mutation_id")),
     )
-    with op.batch_alter_table("mutation", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_mutation_device_n",
-            ["device", "n"],
-            unique=False,
-            sqlite_where=sa.text("device IS NOT NULL"),
-            postgresql_where=sa.text("device IS NOT NULL"),
-        )
+    op.create_index(
+        "ix_mutation_device_n",
+        "mutation",
+        ["device", "n"],
+        unique=False,
+        sqlite_where=sa.text("device IS NOT NULL"),
+        postgresql_where=sa.text("device IS NOT NULL"),
+    )
 
 
 def _create_record() -> None:
@@ -215,14 +213,14 @@ def _create_record() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_record")),
         sa.UniqueConstraint("id", name=op.f("uq_record_id")),
     )
-    with op.batch_alter_table("record", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_record_parent",
-            ["parent"],
-            unique=False,
-            sqlite_where=sa.text("parent IS NOT NULL"),
-            postgresql_where=sa.text("parent IS NOT NULL"),
-        )
+    op.create_index(
+        "ix_record_parent",
+        "record",
+        ["parent"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NOT NULL"),
+        postgresql_where=sa.text("parent IS NOT NULL"),
+    )
 
 
 def _create_region() -> None:
@@ -288,9 +286,8 @@ def _create_upload() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_upload_id")),
         sa.UniqueConstraint("user", "upload", name=op.f("uq_upload_user_upload")),
     )
-    with op.batch_alter_table("upload", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_upload_photo"), ["photo"], unique=False)
-        batch_op.create_index("ix_upload_state_expires_at", ["state", "expires_at"], unique=False)
+    op.create_index(op.f("ix_upload_photo"), "upload", ["photo"], unique=False)
+    op.create_index("ix_upload_state_expires_at", "upload", ["state", "expires_at"], unique=False)
 
 
 def _create_app_user() -> None:
@@ -339,16 +336,16 @@ def _create_feed() -> None:
         sa.ForeignKeyConstraint(["scope"], ["scope.key"], name=op.f("fk_feed_scope_scope")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_feed")),
     )
-    with op.batch_alter_table("feed", schema=None) as batch_op:
-        batch_op.create_index("ix_feed_record_scope", ["record", "scope"], unique=False)
-        batch_op.create_index("ix_feed_scope_seq", ["scope", "seq"], unique=False)
-        batch_op.create_index(
-            "ix_feed_unnumbered",
-            ["key"],
-            unique=False,
-            sqlite_where=sa.text("seq IS NULL"),
-            postgresql_where=sa.text("seq IS NULL"),
-        )
+    op.create_index("ix_feed_record_scope", "feed", ["record", "scope"], unique=False)
+    op.create_index("ix_feed_scope_seq", "feed", ["scope", "seq"], unique=False)
+    op.create_index(
+        "ix_feed_unnumbered",
+        "feed",
+        ["key"],
+        unique=False,
+        sqlite_where=sa.text("seq IS NULL"),
+        postgresql_where=sa.text("seq IS NULL"),
+    )
 
 
 def _create_picture() -> None:
@@ -395,14 +392,13 @@ def _create_unapplied() -> None:
         sa.Column("mutation", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("record", sa.String(length=36), nullable=False),
         sa.Column("user", sa.String(length=36), nullable=False),
+        sa.Column("creates", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["mutation"], ["mutation.key"], name=op.f("fk_unapplied_mutation_mutation")
         ),
         sa.PrimaryKeyConstraint("mutation", name=op.f("pk_unapplied")),
     )
-    with op.batch_alter_table("unapplied", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_unapplied_record"), ["record"], unique=False)
-        batch_op.create_index(batch_op.f("ix_unapplied_user"), ["user"], unique=False)
+    op.create_index(op.f("ix_unapplied_record"), "unapplied", ["record"], unique=False)
 
 
 def _create_device() -> None:
@@ -422,8 +418,7 @@ def _create_device() -> None:
         sa.ForeignKeyConstraint(["user"], ["app_user.id"], name=op.f("fk_device_user_app_user")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_device")),
     )
-    with op.batch_alter_table("device", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_device_user"), ["user"], unique=False)
+    op.create_index(op.f("ix_device_user"), "device", ["user"], unique=False)
 
 
 def _create_role_grant() -> None:
@@ -442,8 +437,7 @@ def _create_role_grant() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_role_grant")),
         sa.UniqueConstraint("user", "role", "region", name=op.f("uq_role_grant_user_role_region")),
     )
-    with op.batch_alter_table("role_grant", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_role_grant_user"), ["user"], unique=False)
+    op.create_index(op.f("ix_role_grant_user"), "role_grant", ["user"], unique=False)
 
 
 def _create_enrol_code() -> None:
@@ -479,8 +473,7 @@ def _create_session() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
         sa.UniqueConstraint("browser_hash", name=op.f("uq_session_browser_hash")),
     )
-    with op.batch_alter_table("session", schema=None) as batch_op:
-        batch_op.create_index("ix_session_user", ["user"], unique=False)
+    op.create_index("ix_session_user", "session", ["user"], unique=False)
 
 
 def _create_refresh_token() -> None:
@@ -497,5 +490,4 @@ def _create_refresh_token() -> None:
         ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_refresh_token")),
     )
-    with op.batch_alter_table("refresh_token", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_refresh_token_session"), ["session"], unique=False)
+    op.create_index(op.f("ix_refresh_token_session"), "refresh_token", ["session"], unique=False)

@@ -1,6 +1,6 @@
 """Opens and closes items: what a change asked for, written in the change's own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +39,14 @@ def apply(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) ->
     ]
     if opened:
         session.execute(insert(Item), opened)
+
+
+def move(session: Session, regions: Mapping[str, str | None]) -> None:
+    """Hands the open items of records that moved to the role in their new region."""
+    for region in set(regions.values()):
+        records = [record for record, now in regions.items() if now == region]
+        open_items = Item.record.in_(records) & Item.closed_at.is_(None)
+        session.execute(update(Item).where(open_items).values(region=region))
 
 
 def _row(asked: Asked, effect: OpenItem, at: datetime) -> dict[str, object]:

@@ -18,6 +18,7 @@ class Behaviour(TypedDict, total=False):
     """The members of ``RecordKind`` that do not follow from its schema."""
 
     place: Callable[[Data, Author], Placement]
+    follow: Callable[[Data, Placement], Placement]
     parent: str
     create_roles: frozenset[Role]
     office_roles: frozenset[Role]

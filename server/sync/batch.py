@@ -65,9 +65,14 @@ class Batch:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """Outcomes of mutations by id, of this batch and of those that ``after`` names."""
 
+    refused: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(user, record) → the create of that record that was refused, where there is no record."""
+
     def apply(self, mutation: Mutation, decision: Decision) -> None:
         """Makes the effects of a decision visible to the mutations behind it."""
         self.outcomes[mutation.id] = decision.outcome
+        if mutation.action == "create" and decision.outcome.name == "rejected":
+            self.refused[self.sender.user, mutation.record] = mutation.id
         for written in decision.writes:
             self.heads[written.head.id] = written.head
 
@@ -79,6 +84,12 @@ class Batch:
         if self.writer == "office" and self._may_open(head):
             return head
         return None
+
+    def refused_create(self, record: str) -> str | None:
+        """The sender's own create of ``record`` that was refused and not made good since."""
+        if record in self.heads:
+            return None
+        return self.refused.get((self.sender.user, record))
 
     def is_settled(self, mutation: str) -> bool:
         """Whether a mutation that ``after`` names was received and has a final outcome."""

@@ -4,12 +4,12 @@ The caller applies each decision to the batch before it asks for the next one, a
 them in one transaction. Refusals and conflicts are values.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from server.sync.batch import LIVE, WITHDRAWN, Batch, Decision, Head, Written, changes, with_values
-from server.sync.kept import created, keep_lost, park
+from server.sync.kept import close, created, keep_lost, names_kept, park
 from server.sync.kinds import Author, Change, Data, Placement, RecordKind
 from server.sync.merge import ABSENT, NEVER, Edit, Merged, is_equal, last_foreign, merge, stamp
 from server.sync.wire import ACTIONS, Mutation, Outcome, OutcomeName, rejected, waiting
@@ -23,6 +23,8 @@ def decide(batch: Batch, mutation: Mutation) -> Decision:
     decision = _decide(batch, mutation)
     if decision.outcome.name == "rejected":
         return park(batch, mutation, decision.outcome)
+    if decision.outcome.name in {"applied", "merged"}:
+        return replace(decision, writes=(*decision.writes, *close(batch, mutation)))
     return decision
 
 
@@ -37,9 +39,16 @@ def _decide(batch: Batch, mutation: Mutation) -> Decision:
     if kind is None or mutation.action not in ACTIONS:
         unknown = mutation.kind if kind is None else mutation.action
         return Decision(outcome=waiting(f"kind:{unknown}"))
-    if mutation.after is not None and not batch.is_settled(mutation.after):
-        return Decision(outcome=waiting(mutation.after))
-    return _decide_action(batch, kind, mutation)
+    awaited = _awaited(batch, mutation)
+    return Decision(outcome=waiting(*awaited)) if awaited else _decide_action(batch, kind, mutation)
+
+
+def _awaited(batch: Batch, mutation: Mutation) -> list[str]:
+    """What it is ordered behind, and what it settles, as far as that has not arrived."""
+    after = mutation.after
+    if after is not None and not batch.is_settled(after):
+        return [after]
+    return [record for record in names_kept(mutation) if batch.visible(record) is None]
 
 
 def _decide_action(batch: Batch, kind: RecordKind, mutation: Mutation) -> Decision:
@@ -47,7 +56,7 @@ def _decide_action(batch: Batch, kind: RecordKind, mutation: Mutation) -> Decisi
     if mutation.action == "create":
         return _create(batch, kind, mutation, there)
     if there is None:
-        return Decision(outcome=waiting(mutation.record))
+        return Decision(outcome=_missing(batch, [mutation.record]))
     if there.kind != kind.name:
         return _refuse("validation", {"kind": "format"})
     if mutation.action == "withdraw":
@@ -154,7 +163,16 @@ def _refuse_references(batch: Batch, kind: RecordKind, mutation: Mutation) -> Ou
                 wrong[name] = "reference"
     if wrong:
         return rejected("validation", wrong)
-    return waiting(*awaited) if awaited else None
+    return _missing(batch, awaited) if awaited else None
+
+
+def _missing(batch: Batch, records: Sequence[str]) -> Outcome:
+    """Only a missing record stops a mutation; one whose create was refused will not come."""
+    for record in records:
+        cause = batch.refused_create(record)
+        if cause is not None:
+            return rejected("depends_on_rejected", cause=cause)
+    return waiting(*records)
 
 
 def ids_in(value: Any) -> list[str]:

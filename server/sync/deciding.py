@@ -130,7 +130,7 @@ class Deciding:
             return None
 
     def _accept(self, one: Pending, decision: Decision) -> None:
-        self.batch.apply(one.mutation, decision)
+        _as(self.batch, one).apply(one.mutation, decision)
         self.decided[one.mutation.id] = Decided(
             mutation=one.mutation,
             outcome=decision.outcome,
@@ -164,14 +164,18 @@ class Deciding:
 
     def _rehearse(self, unit: Sequence[Pending]) -> list[Decision] | None:
         """The decisions of a group on a copy of the batch; None where a rule failed."""
-        heads, outcomes = dict(self.batch.heads), dict(self.batch.outcomes)
-        tentative = replace(self.batch, heads=heads, outcomes=outcomes)
+        tentative = replace(
+            self.batch,
+            heads=dict(self.batch.heads),
+            outcomes=dict(self.batch.outcomes),
+            refused=dict(self.batch.refused),
+        )
         decisions: list[Decision] = []
         for one in unit:
             decision = self._try(tentative, one)
             if decision is None:
                 return None
-            tentative.apply(one.mutation, decision)
+            _as(tentative, one).apply(one.mutation, decision)
             decisions.append(decision)
         return decisions
 
@@ -208,10 +212,12 @@ class Deciding:
 
     def _has_arrived(self, one: Pending) -> bool:
         outcome = self._outcome(one)
-        return outcome is not None and any(map(self._is_here, outcome.waits_for))
+        return outcome is not None and any(self._is_here(one, name) for name in outcome.waits_for)
 
-    def _is_here(self, awaited: str) -> bool:
-        return awaited in self.batch.heads or self.batch.is_settled(awaited)
+    def _is_here(self, one: Pending, awaited: str) -> bool:
+        if awaited in self.batch.heads or self.batch.is_settled(awaited):
+            return True
+        return _as(self.batch, one).refused_create(awaited) is not None
 
     def _decide_again(self, one: Pending) -> None:
         if one.mutation.id not in self.pending:

@@ -1,6 +1,8 @@
 """P6: the records that keep what did not win: conflicts and parked mutations. Pure."""
 
-from server.sync.batch import LIVE, Batch, Decision, Head, Written
+from dataclasses import replace
+
+from server.sync.batch import LIVE, Batch, Decision, Head, Written, changes
 from server.sync.kinds import Data, Placement
 from server.sync.merge import ABSENT, Merged
 from server.sync.wire import Mutation, Outcome
@@ -85,11 +87,43 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
         "user": mutation.user,
         "state": "open",
     }
+    if outcome.cause is not None:
+        fields["under"] = outcome.cause
     head = _server_made(
         batch,
         kind="parked",
         record=mutation.id,
         fields=fields,
         placement=Placement(scopes=frozenset(scopes), region=region),
+        parent=target.id if target else None,
     )
     return Decision(outcome=outcome, writes=(created(head),))
+
+
+def names_kept(mutation: Mutation) -> list[str]:
+    """The conflicts and the parked mutation that ``mutation`` settles."""
+    named = [*mutation.resolves]
+    restored = mutation.restores or {}
+    named += [restored[name] for name in ("conflict", "parked") if name in restored]
+    return named
+
+
+def close(batch: Batch, mutation: Mutation) -> list[Written]:
+    """Closes what a mutation resolved or restored: conflicts of its record, a parked mutation."""
+    closed: list[Written] = []
+    for record in names_kept(mutation):
+        head = batch.visible(record)
+        if head is None or head.fields.get("record") != mutation.record:
+            continue
+        state = {"conflict": "resolved", "parked": "restored"}.get(head.kind)
+        if state is not None and head.fields.get("state") == "open":
+            closed.append(_closed(head, state, mutation))
+    return closed
+
+
+def _closed(head: Head, state: str, mutation: Mutation) -> Written:
+    fields = {**head.fields, "state": state, "settled_by": mutation.id}
+    version = head.version + 1
+    written = dict.fromkeys(("state", "settled_by"), (version, None, None, version))
+    after = replace(head, version=version, fields=fields, versions={**head.versions, **written})
+    return Written(head=after, changed=changes(head.fields, fields))

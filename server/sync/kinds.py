@@ -71,6 +71,11 @@ def nothing_set(_change: Change, _parent: Data | None) -> Data:
     return {}
 
 
+def with_parent(_data: Data, parent: Placement) -> Placement:
+    """Where a record belongs that shares the scopes and the region of its parent."""
+    return parent
+
+
 def nothing_folded(_parent: Data, _children: tuple["Change", ...]) -> Data:
     """The fold of a kind that its children do not change."""
     return {}
@@ -98,7 +103,9 @@ class RecordKind:
     required: frozenset[str]
     """Fields that may not be unset."""
     place: Callable[[Data, Author], Placement] | None = None
-    """None: the record shares the scopes and the region of its parent."""
+    """None: the record belongs where :attr:`follow` says, and moves with its parent."""
+    follow: Callable[[Data, Placement], Placement] = with_parent
+    """For a kind without a place of its own: its place, from its parent's."""
     parent: str | None = None
     """The field that names the parent record, if the kind has one."""
     create_roles: frozenset[Role] = frozenset({Role.REP, Role.REGION_MANAGER, Role.SALES_MANAGER})

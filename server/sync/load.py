@@ -9,6 +9,7 @@ import orjson
 from server.proof.seal import Link
 from server.sync.batch import Head, Sender
 from server.sync.decide import ids_in
+from server.sync.kept import names_kept
 from server.sync.kinds import Placement, Registry
 from server.sync.merge import FieldVersion
 from server.sync.rows import Row, Rows
@@ -55,6 +56,7 @@ class Loaded:
     heads: dict[str, Head] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
+    refused: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def unpack_versions(text: str, fields: Mapping[str, Any]) -> dict[str, FieldVersion]:
@@ -71,6 +73,7 @@ def referred(registry: Registry, mutations: Iterable[Mutation]) -> set[str]:
     ids: set[str] = set()
     for mutation in mutations:
         ids.add(mutation.record)
+        ids.update(names_kept(mutation))
         kind = registry.get(mutation.kind)
         if kind is not None and not mutation.malformed:
             for name in kind.references:
@@ -92,8 +95,25 @@ def load(rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, user:
     loaded.waiting = chain_waiting_for(rows, mutations)
     loaded.known |= {one.stored.id: one.stored for one in loaded.waiting}
     concerned = [*mutations, *(one.mutation for one in loaded.waiting)]
-    load_heads(rows, loaded, referred(registry, concerned))
+    wanted_records = referred(registry, concerned)
+    load_heads(rows, loaded, wanted_records)
+    loaded.refused = refused_creates(rows, wanted_records - set(loaded.heads))
     return loaded
+
+
+def refused_creates(rows: Rows, records: Iterable[str]) -> dict[tuple[str, str], str]:
+    """(user, record) → the create that was refused, of records that are not there."""
+    missing = sorted(records)
+    if not missing:
+        return {}
+    found = rows.select(
+        'SELECT unapplied."user", unapplied.record, mutation.id FROM unapplied'
+        " JOIN mutation ON mutation.key = unapplied.mutation"
+        f" WHERE {rows.among('unapplied.record')} AND mutation.outcome = 'rejected'"
+        " AND unapplied.creates ORDER BY mutation.key",
+        rows.listed(missing),
+    )
+    return {(user, record): mutation for user, record, mutation in found}
 
 
 def known_mutations(rows: Rows, ids: Iterable[str]) -> dict[str, StoredMutation]:
@@ -210,6 +230,24 @@ def load_heads(rows: Rows, loaded: Loaded, ids: Iterable[str]) -> None:
         head = read_head(row, names)
         loaded.heads[head.id] = head
         loaded.hashes[head.id] = row[10]
+
+
+def load_below(rows: Rows, loaded: Loaded, parents: Iterable[int]) -> None:
+    """Adds every record beneath these (keys), locked, as they move with them."""
+    lock = "" if rows.sqlite else " ORDER BY id FOR UPDATE"
+    found = rows.select(
+        "WITH RECURSIVE below(key) AS ("
+        f"SELECT key FROM record WHERE {rows.among('parent')}"
+        " UNION SELECT record.key FROM record JOIN below ON record.parent = below.key)"
+        f" SELECT {HEAD_COLUMNS} FROM record WHERE key IN (SELECT key FROM below){lock}",
+        rows.listed(sorted(parents)),
+    )
+    names = {row[0]: row[1] for row in found}
+    names |= {head.key: head.id for head in loaded.heads.values() if head.key}
+    for row in found:
+        if row[1] not in loaded.heads:
+            loaded.heads[row[1]] = read_head(row, names)
+            loaded.hashes[row[1]] = row[10]
 
 
 def read_head(row: Row, names: Mapping[int, str]) -> Head:

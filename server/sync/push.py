@@ -147,10 +147,17 @@ class _Pushing:
         )
         told = deciding.take(mutations)
         decided = list(deciding.decided.values())
-        writing = Writing(rows=rows, loaded=loaded, user=sender.user, at=to_wire(now))
+        writing = Writing(
+            rows=rows,
+            registry=self.sync.registry,
+            loaded=loaded,
+            user=sender.user,
+            at=to_wire(now),
+        )
         write(writing, decided)
         keep_reused(writing, deciding.reused)
         queue.apply(self.session, _asked(decided), by=sender.user, at=now)
+        queue.move(self.session, {one.id: one.placement.region for one in writing.moved.values()})
         return [_with_data(deciding.batch, one) for one in told]
 
 
@@ -162,6 +169,7 @@ def _batch(sync: Sync, envelope: Envelope, loaded: Loaded) -> Batch:
         new_id=sync.ids.new,
         heads=dict(loaded.heads),
         outcomes={id_: known.outcome for id_, known in loaded.known.items()},
+        refused=dict(loaded.refused),
     )
 
 

@@ -10,8 +10,10 @@ from server.proof.seal import Verdict
 from server.sync import feed
 from server.sync.batch import LIVE, Head, Sender, Written
 from server.sync.feed import FeedRow, record_digest
-from server.sync.load import Loaded
+from server.sync.kinds import Registry
+from server.sync.load import Loaded, load_below
 from server.sync.merge import ABSENT
+from server.sync.moves import follow, movers
 from server.sync.rows import Row, Rows, as_table
 from server.sync.tables import (
     LEAVE,
@@ -62,8 +64,11 @@ class Writing:
 
     rows: Rows
     loaded: Loaded
+    registry: Registry
     user: str
     at: str
+    moved: dict[str, Head] = field(default_factory=dict)
+    """Records that are written in another place without a new version."""
     keys: dict[str, int] = field(default_factory=dict)
     """Integer keys of records by id."""
     texts: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -83,6 +88,7 @@ def write(writing: Writing, decided: Sequence[Decided]) -> None:
     finals: dict[str, Head] = {}
     for item in decided:
         finals.update((written.head.id, written.head) for written in item.writes)
+    _take_along(writing, finals)
     _write_heads(writing, finals)
     _write_versions(writing, decided, mutation_keys)
     _write_feed(writing, finals)
@@ -112,6 +118,15 @@ def _write_mutations(writing: Writing, decided: Sequence[Decided]) -> Mapping[st
     rows.delete(UNAPPLIED, ("mutation",), waited)
     _write_unapplied(rows, decided, keys)
     return keys
+
+
+def _take_along(writing: Writing, finals: dict[str, Head]) -> None:
+    """Adds to ``finals`` what moves with its parent."""
+    leaving = movers(finals, writing.loaded.heads)
+    if leaving:
+        load_below(writing.rows, writing.loaded, leaving)
+        writing.moved = follow(writing.registry, finals, writing.loaded.heads)
+        finals |= writing.moved
 
 
 FRESH_COLUMNS = (
@@ -162,8 +177,16 @@ def _write_unapplied(rows: Rows, decided: Sequence[Decided], keys: Mapping[str, 
     kept = [item for item in decided if item.outcome.name in {"waiting", "rejected"}]
     rows.insert(
         UNAPPLIED,
-        ("mutation", "record", "user"),
-        [(keys[item.mutation.id], item.mutation.record, item.user) for item in kept],
+        ("mutation", "record", "user", "creates"),
+        [
+            (
+                keys[item.mutation.id],
+                item.mutation.record,
+                item.user,
+                item.mutation.action == "create",
+            )
+            for item in kept
+        ],
     )
     awaited = {(name, keys[item.mutation.id]) for item in kept for name in item.outcome.waits_for}
     rows.insert(AWAITED, ("awaited", "mutation"), sorted(awaited))

@@ -124,7 +124,9 @@ class Unapplied(Base):
 
     mutation: Mapped[int] = mapped_column(ForeignKey("mutation.key"), primary_key=True)
     record: Mapped[str] = mapped_column(String(36), index=True)
-    user: Mapped[str] = mapped_column(String(36), index=True)
+    user: Mapped[str] = mapped_column(String(36))
+    creates: Mapped[bool] = mapped_column()
+    """Whether it would have brought the record into being."""
 
 
 class Awaited(Base):

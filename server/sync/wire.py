@@ -19,6 +19,8 @@ SIGNATURE = re.compile(r"[A-Za-z0-9_-]{80,100}")
 ACTIONS = frozenset({"create", "patch", "withdraw"})
 
 OutcomeName = Literal["applied", "merged", "conflict", "rejected", "waiting"]
+KEPT = frozenset({"conflict", "parked"})
+"""What ``restores`` may name beside a version."""
 FINAL = frozenset({"applied", "merged", "conflict", "rejected"})
 
 
@@ -191,7 +193,10 @@ def _is_epoch(value: object) -> bool:
 
 
 def _is_restores(value: object) -> bool:
-    return isinstance(value, dict) and len(value) == 1
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    [(name, target)] = value.items()
+    return _is_count(target) if name == "version" else name in KEPT and is_uuid7(target)
 
 
 MEMBERS: Mapping[str, Any] = {

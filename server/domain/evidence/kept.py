@@ -5,7 +5,7 @@ from server.domain.declaration import kind_from_schema
 from server.domain.evidence.kinds import SEES_EVIDENCE
 from server.domain.shapes import BOTH, SERVER, Shape
 from server.people.principal import MANAGERS
-from server.sync.kinds import Change, Data, FieldErrors, RecordKind
+from server.sync.kinds import Change, Data, FieldErrors, Placement, RecordKind
 
 CONFLICT_STATES = {"open": ("未解决", "Open"), "resolved": ("已解决", "Resolved")}
 PARKED_STATES = {
@@ -23,6 +23,7 @@ class Kept(Shape):
     user = shapes.key("提交人", "Sender", writers=SERVER)
     device = shapes.key("设备", "Device", writers=SERVER)
     mutation = shapes.record_id("变更", "Mutation", writers=SERVER)
+    settled_by = shapes.record_id("处理变更", "Settled by", writers=SERVER)
     flags = shapes.flags({})
 
 
@@ -48,9 +49,16 @@ class Parked(Kept):
     set = shapes.values("提交的值", "Values")
     unset = shapes.listing("清除", "Unset", shapes.text("字段", "Field", limit=64), writers=SERVER)
     code = shapes.text("原因", "Reason", limit=64, writers=SERVER)
+    under = shapes.record_id("起因变更", "Cause", writers=SERVER)
     wrong = shapes.values("有误字段", "Wrong fields")
     captured = shapes.values("采集信息", "Captured")
     state = shapes.choice("状态", "State", PARKED_STATES, writers=BOTH)
+
+
+def follow_target(parked: Data, target: Placement) -> Placement:
+    """A parked mutation is seen by its sender and by whoever holds its target now."""
+    scopes = target.scopes | {f"user:{parked['user']}"}
+    return Placement(scopes=scopes, region=target.region)
 
 
 def dismissed_by_manager(change: Change, _parent: Data | None) -> FieldErrors:
@@ -87,6 +95,7 @@ def parked_kind() -> RecordKind:
         create_roles=frozenset(),
         office_roles=SEES_EVIDENCE,
         check=dismissed_by_manager,
+        follow=follow_target,
         summary=("record_kind", "code", "state"),
         label="record_kind",
     )

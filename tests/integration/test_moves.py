@@ -1,0 +1,106 @@
+"""P5: records that move between regions and people. Both databases."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from server.people import rights
+from server.sync.push import Envelope, push_batch
+from tests.company import Company
+from tests.phone import Phone, customer, new_id
+
+
+@pytest.fixture
+def phone(client: FlaskClient, company: Company) -> Phone:
+    """A rep's phone in Shanghai."""
+    return Phone(client, company.rep())
+
+
+def hand_over(
+    company: Company, made: dict[str, Any], base: int, to: Phone, region: str
+) -> dict[str, Any]:
+    """The office gives a customer to another rep in another region."""
+    manager = rights.load_principal(company.store, company.user(region="east"), device=None)
+    mutation = {
+        "id": new_id(),
+        "action": "patch",
+        "kind": "customer",
+        "record": made["record"],
+        "base": base,
+        "set": {"owner": to.device.user, "region": company.regions[region]},
+    }
+    envelope = Envelope(sender=manager, writer="server")
+    pushed = push_batch(company.services.sync, company.store, envelope, [mutation])
+    result: dict[str, Any] = pushed.results[0]
+    return result
+
+
+def test_p5_a_customer_that_moves_takes_its_visits_and_photos_along(
+    phone: Phone, client: FlaskClient, company: Company, store: Session
+) -> None:
+    made = phone.create("customer", customer())
+    visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
+    report = phone.create("visit_report", {"visit": visit["record"], "summary": "好"})
+    paid = {"kind": "meal", "amount": "10.00", "currency": "CNY", "date": "2026-03-01"}
+    receipt = phone.create("receipt", paid)
+    results = phone.push(made, visit, report, receipt)
+    assert {result["outcome"] for result in results} == {"applied"}, results
+    cursor = phone.pull()["cursor"]
+    other = Phone(client, company.rep("guangzhou"))
+    assert hand_over(company, made, 1, other, "guangzhou")["outcome"] == "applied"
+    page = phone.pull(cursor)
+    left = {item["record"] for item in page["items"] if item["item"] == "leave"}
+    assert left == {made["record"], visit["record"], report["record"]}
+    got = other.pull_all()
+    assert [item["kind"] for item in got] == ["customer", "visit", "visit_report"]
+    assert [item["version"] for item in got] == [2, 1, 1]
+    mine = f"user:{phone.device.user}"
+    [digest] = [told for told in phone.pull(page["cursor"])["digest"] if told["scope"] == mine]
+    assert digest["count"] == 1
+
+
+def test_p5_after_a_move_the_old_rep_writes_like_a_stranger(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    other = Phone(client, company.rep("guangzhou"))
+    hand_over(company, made, 1, other, "guangzhou")
+    phone.pull_all()
+    [result] = phone.push(phone.patch(made, 1, {"phone": "5"}))
+    assert result["outcome"] != "applied"
+    assert "data" not in result
+    [item] = other.pull_all()
+    assert item["data"].get("phone") is None
+
+
+def test_p5_a_record_that_comes_back_is_held_again(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    cursor = phone.pull()["cursor"]
+    other = Phone(client, company.rep("guangzhou"))
+    hand_over(company, made, 1, other, "guangzhou")
+    hand_over(company, made, 2, phone, "shanghai")
+    [item] = phone.pull(cursor)["items"]
+    assert (item["item"], item["version"]) == ("put", 3)
+    assert {item["item"] for item in other.pull_all()} == {"leave"}
+
+
+def test_p6_a_conflict_moves_with_its_record(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    manager = Phone(client, company.manager())
+    manager.push(manager.patch(made, 1, {"address": "1"}))
+    [lost] = phone.push(phone.patch(made, 1, {"address": "2"}))
+    other = Phone(client, company.rep("guangzhou"))
+    hand_over(company, made, 2, other, "guangzhou")
+    assert lost["conflicts"][0] in {item["record"] for item in other.pull_all()}
+    assert lost["conflicts"][0] not in {
+        item["record"] for item in phone.pull_all() if item["item"] == "put"
+    }
