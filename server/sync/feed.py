@@ -72,22 +72,32 @@ def tally(
     return tallies
 
 
-def update_scopes(rows: Rows, tallies: Mapping[int, Tally]) -> None:
+@dataclass(frozen=True, slots=True)
+class ScopeSum:
+    """What a scope holds as far as the feed is numbered."""
+
+    key: int
+    records: int
+    digest: int
+
+
+def update_scopes(rows: Rows, sums: Iterable[ScopeSum], tallies: Mapping[int, Tally]) -> None:
     """Brings the scopes in step with the feed; one sequencer at a time does this."""
-    if not tallies:
-        return
-    current = rows.select(
-        f"SELECT key, records, digest FROM scope WHERE {rows.among('key')}", rows.listed(tallies)
-    )
     changed = [
-        (key, records + (t := tallies[key]).records, _wrapped(digest + t.digest), t.last_seq)
-        for key, records, digest in current
+        (one.key, one.records + told.records, _wrapped(one.digest + told.digest), told.last_seq)
+        for one in sums
+        if (told := tallies.get(one.key)) is not None
     ]
     rows.update(SCOPE, ("key", "records", "digest", "last_seq"), changed)
 
 
-def append(rows: Rows, fresh: Sequence[FeedRow], replaced: Sequence[FeedRow]) -> None:
-    """Adds rows to the feed within the writer's transaction.
+def append(
+    rows: Rows,
+    fresh: Sequence[FeedRow],
+    replaced: Sequence[FeedRow],
+    sums: Iterable[ScopeSum],
+) -> None:
+    """Adds rows to the feed within the writer's transaction; ``sums`` of the scopes concerned.
 
     On SQLite they are numbered here and replace the rows of the same (record, scope). On
     PostgreSQL they stay un-numbered until the sequencer, so that no writer waits for another.
@@ -101,7 +111,7 @@ def append(rows: Rows, fresh: Sequence[FeedRow], replaced: Sequence[FeedRow]) ->
     [[head]] = rows.select("UPDATE feed_head SET seq = seq + ? RETURNING seq", len(fresh))
     numbers = range(head + 1 - len(fresh), head + 1)
     rows.insert(FEED, ("seq", *columns), [(n, *row) for n, row in zip(numbers, plain, strict=True)])
-    update_scopes(rows, tally(zip(numbers, fresh, strict=True), replaced))
+    update_scopes(rows, sums, tally(zip(numbers, fresh, strict=True), replaced))
 
 
 def number_feed(session: Session) -> int:
@@ -136,7 +146,11 @@ def _number(rows: Rows, head: int) -> int:
     superseded = _supersede(rows, kept)
     rows.update(FEED, ("key", "seq"), [(row[0], n) for n, row in zip(numbers, kept, strict=True)])
     fresh = [FeedRow(*row[1:]) for row in kept]
-    update_scopes(rows, tally(zip(numbers, fresh, strict=True), superseded))
+    tallies = tally(zip(numbers, fresh, strict=True), superseded)
+    sums = rows.select(
+        f"SELECT key, records, digest FROM scope WHERE {rows.among('key')}", rows.listed(tallies)
+    )
+    update_scopes(rows, [ScopeSum(*row) for row in sums], tallies)
     rows.execute("UPDATE feed_head SET seq = ?", head + len(kept))
     return len(found)
 

@@ -97,7 +97,8 @@ def load(rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, user:
     concerned = [*mutations, *(one.mutation for one in loaded.waiting)]
     wanted_records = referred(registry, concerned)
     load_heads(rows, loaded, wanted_records)
-    loaded.refused = refused_creates(rows, wanted_records - set(loaded.heads))
+    made = {one.record for one in mutations if one.action == "create"}
+    loaded.refused = refused_creates(rows, wanted_records - set(loaded.heads) - made)
     return loaded
 
 

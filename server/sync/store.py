@@ -9,7 +9,7 @@ from server.proof.encoding import canonical, sha256_hex
 from server.proof.seal import Verdict
 from server.sync import feed
 from server.sync.batch import LIVE, Head, Sender, Written
-from server.sync.feed import FeedRow, record_digest
+from server.sync.feed import FeedRow, ScopeSum, record_digest
 from server.sync.kinds import Registry
 from server.sync.load import Loaded, load_below
 from server.sync.merge import ABSENT
@@ -268,7 +268,8 @@ def _write_feed(writing: Writing, finals: Mapping[str, Head]) -> None:
     names = {scope for head in finals.values() for scope in head.placement.scopes}
     before = writing.loaded.heads
     names |= {s for id_ in finals if id_ in before for s in before[id_].placement.scopes}
-    scopes = _scope_keys(writing.rows, names)
+    sums = _scope_sums(writing.rows, names)
+    scopes = {name: one.key for name, one in sums.items()}
     puts: list[FeedRow] = []
     leaves: list[FeedRow] = []
     replaced: list[FeedRow] = []
@@ -278,7 +279,7 @@ def _write_feed(writing: Writing, finals: Mapping[str, Head]) -> None:
         if old is not None:
             replaced += _replaced(writing, old, head, scopes)
             leaves += _leaves(writing, old, head, scopes)
-    feed.append(writing.rows, puts + leaves, replaced)
+    feed.append(writing.rows, puts + leaves, replaced, sums.values())
 
 
 def _puts(writing: Writing, head: Head, scopes: Mapping[str, int]) -> list[FeedRow]:
@@ -314,13 +315,21 @@ def _replaced(writing: Writing, old: Head, head: Head, scopes: Mapping[str, int]
     ]
 
 
-def _scope_keys(rows: Rows, names: Iterable[str]) -> dict[str, int]:
-    wanted = sorted(set(names))
-    find = f"SELECT name, key FROM scope WHERE {rows.among('name')}"
-    known: dict[str, int] = dict(rows.select(find, rows.listed(wanted)))
+def _scope_sums(rows: Rows, names: Iterable[str]) -> dict[str, ScopeSum]:
+    """The scopes by name; those that nothing was in yet are made."""
+    wanted = sorted(names)
+    known = _find_scopes(rows, wanted)
     missing = [(name, 0, 0, 0) for name in wanted if name not in known]
     if missing:
         columns = ("name", "last_seq", "records", "digest")
         rows.insert(SCOPE, columns, missing, skip_known=True)
-        known |= dict(rows.select(find, rows.listed(wanted)))
+        known = _find_scopes(rows, wanted)
     return known
+
+
+def _find_scopes(rows: Rows, names: Sequence[str]) -> dict[str, ScopeSum]:
+    found = rows.select(
+        f"SELECT name, key, records, digest FROM scope WHERE {rows.among('name')}",
+        rows.listed(names),
+    )
+    return {row[0]: ScopeSum(*row[1:]) for row in found}
