@@ -13,7 +13,7 @@ from server.domain import all_kinds
 from server.ids import IdMaker
 from server.media.engine import Limits, Media, open_media
 from server.policy import Policy
-from server.settings import Settings, secret_key, server_key
+from server.settings import Settings, secret_keys, server_key
 from server.sync.engine import Sync
 from server.sync.kinds import RecordKind, Registry
 
@@ -26,12 +26,17 @@ class Services:
     policy: Policy
     clock: Clock
     ids: IdMaker
-    secret: str
-    """Behind tokens, cursors and links."""
+    secrets: tuple[str, ...]
+    """Behind tokens, cursors and links; the first makes, the others still prove."""
     key: Ed25519PrivateKey
     """The server key: signs acknowledgements."""
     sync: Sync
     media: Media
+
+    @property
+    def secret(self) -> str:
+        """The secret that makes what is new."""
+        return self.secrets[0]
 
 
 def build(
@@ -48,20 +53,20 @@ def build(
     """
     rules = policy.load(settings.policy)
     ids = ids or IdMaker(clock)
-    secret, key = secret_key(settings), server_key(settings)
+    secrets, key = secret_keys(settings), server_key(settings)
     return Services(
         settings=settings,
         policy=rules,
         clock=clock,
         ids=ids,
-        secret=secret,
+        secrets=secrets,
         key=key,
         sync=Sync(
             registry=Registry.of(all_kinds(rules, *kinds)),
             clock=clock,
             ids=ids,
             key=key,
-            secret=secret,
+            secret=secrets[0],
             poll_seconds=settings.poll_seconds,
         ),
         media=open_media(

@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     threads: int = 200
     upload_slots: int = 160
     """Uploads that one process takes at once; the rest is told to come later."""
+    silence_seconds: int = 20
+    """How long an upload may send nothing before its thread is freed; what came is kept."""
     language: str = "zh-CN"
     policy: Path | None = None
     """Policy file of the company; empty: the defaults."""
@@ -102,9 +104,14 @@ def _write_once(path: Path, content: bytes) -> bytes:
     return path.read_bytes()
 
 
-def secret_key(settings: Settings) -> str:
-    """The secret behind sessions, tokens and cursors; made on first use."""
-    return _write_once(settings.data / "secret.key", secrets.token_hex(64).encode()).decode()
+def secret_keys(settings: Settings) -> tuple[str, ...]:
+    """The secrets behind sessions, tokens and cursors; one is made on first use.
+
+    One per line of ``secret.key``. The first makes what is new; the others still prove what was
+    made with them, so that a new first line logs nobody out.
+    """
+    fresh = secrets.token_hex(64).encode()
+    return tuple(_write_once(settings.data / "secret.key", fresh).decode().split())
 
 
 def server_key(settings: Settings) -> Ed25519PrivateKey:

@@ -57,16 +57,20 @@ class Phone:
         body = self.about(username=username, password=password, **given)
         return self._keep(self.client.post("/v1/auth/login", json=body))
 
-    def refresh(self, token: str, rotation: str, **given: Any) -> TestResponse:
-        """Refreshes ``token``; proof by this phone's key unless given."""
+    def refresh_body(self, token: str, rotation: str) -> dict[str, Any]:
+        """A request to refresh ``token``, with a proof by this phone's key."""
         proof = self.key.sign(proof_message(ORIGIN, token, rotation))
-        body = {
+        return {
             "device": self.id,
             "refresh_token": token,
             "rotation": rotation,
             "proof": to_base64url(proof),
         }
-        return self._keep(self.client.post("/v1/auth/refresh", json=body | given))
+
+    def refresh(self, token: str, rotation: str, **given: Any) -> TestResponse:
+        """Refreshes ``token`` and keeps the tokens of a good answer."""
+        body = self.refresh_body(token, rotation) | given
+        return self._keep(self.client.post("/v1/auth/refresh", json=body))
 
     def me(self, token: str | None = None) -> TestResponse:
         """Asks who it is, with its newest access token or ``token``."""

@@ -1,7 +1,7 @@
 """From a bearer token to a principal. Tokens name a session; rights come from the tables."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -26,11 +26,10 @@ PRINCIPAL = "fieldstamp.principal"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-def signing_keys(secret: str) -> dict[str, str]:
-    """Key id → key of every live secret: the first line signs, the others still verify."""
+def signing_keys(secrets: Iterable[str]) -> dict[str, str]:
+    """Key id → key of every live secret: the first one signs, the others still verify."""
     return {
-        hashlib.sha256(f"kid\n{line}".encode()).hexdigest()[:16]: line
-        for line in secret.splitlines()
+        hashlib.sha256(f"kid\n{secret}".encode()).hexdigest()[:16]: secret for secret in secrets
     }
 
 
@@ -52,12 +51,12 @@ def configure(app: Flask) -> None:
 
 @jwt.encode_key_loader
 def _signing_key(_identity: object) -> str:
-    return next(iter(signing_keys(services().secret).values()))
+    return next(iter(signing_keys(services().secrets).values()))
 
 
 @jwt.decode_key_loader
 def _verifying_key(header: dict[str, Any], _payload: dict[str, Any]) -> str:
-    key = signing_keys(services().secret).get(str(header.get("kid")))
+    key = signing_keys(services().secrets).get(str(header.get("kid")))
     if key is None:
         raise InvalidTokenError("unknown key")
     return key
@@ -70,7 +69,7 @@ def issue_token(session: str) -> str:
     token: str = create_access_token(
         identity=session,
         expires_delta=False,
-        additional_headers={"kid": next(iter(signing_keys(services().secret)))},
+        additional_headers={"kid": next(iter(signing_keys(services().secrets)))},
         additional_claims={"iat": int(now.timestamp()), "exp": int((now + term).timestamp())},
     )
     return token

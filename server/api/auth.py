@@ -19,6 +19,7 @@ from server.people.keys import ALGORITHMS, PublicKey, read_key, to_base64url
 from server.people.principal import Principal
 from server.people.refresh import Issuer, RefreshRequest, refresh
 from server.services import services
+from server.sync import epochs
 
 blueprint = Blueprint("auth", __name__, url_prefix="/v1/auth", description="Devices and sessions")
 Body = dict[str, Any]
@@ -108,9 +109,10 @@ def _issuer() -> Issuer:
     shared = services()
     return Issuer(
         ids=shared.ids,
-        secret=shared.secret,
+        secrets=shared.secrets,
         terms=sessions.terms(shared.settings, shared.policy),
         origins=shared.settings.origins,
+        epoch_changed_at=epochs.changed_at(db.session()),
     )
 
 

@@ -43,13 +43,20 @@ CODES = Pace(
     forget=timedelta(minutes=10),
 )
 """Five tries at codes per address."""
-ACCOUNT = Pace(
+PAIR = Pace(
     free=3,
     first=timedelta(seconds=1),
     longest=timedelta(minutes=15),
     forget=timedelta(hours=1),
 )
-"""Never a hard lock-out: a stranger must not be able to shut a person out."""
+"""One account from one address."""
+ACCOUNT = Pace(
+    free=30,
+    first=timedelta(seconds=1),
+    longest=timedelta(minutes=1),
+    forget=timedelta(hours=1),
+)
+"""One account from everywhere; short, since a stranger must not be able to shut a person out."""
 ADDRESS = Pace(
     free=20,
     first=timedelta(seconds=1),

@@ -107,9 +107,9 @@ def check(store: Store, credentials: Credentials, *, now: datetime) -> str:
     Name unknown, password wrong and person disabled look and take the same.
     *Raises* ``bad_login``, ``too_many``.
     """
-    account, address = _subjects(credentials)
-    attempts.take(store, address, pace=attempts.ADDRESS, now=now)
-    attempts.take(store, account, pace=attempts.ACCOUNT, now=now)
+    paces = (attempts.ADDRESS, attempts.PAIR, attempts.ACCOUNT)
+    for subject, pace in zip(_subjects(credentials), paces, strict=True):
+        attempts.take(store, subject, pace=pace, now=now)
     user = users.check_password(store, credentials.username, credentials.password)
     if user is None:
         with transaction(store):
@@ -127,10 +127,12 @@ def _rehash(store: Store, user: User, password: str) -> str:
     return found
 
 
-def _subjects(credentials: Credentials) -> tuple[str, str]:
+def _subjects(credentials: Credentials) -> tuple[str, str, str]:
+    username, address = credentials.username, credentials.address
     return (
-        attempts.subject("account", credentials.username),
-        attempts.subject("address", credentials.address),
+        attempts.subject("address", address),
+        attempts.subject("pair", f"{address}\n{username}"),
+        attempts.subject("account", username),
     )
 
 

@@ -20,8 +20,11 @@ _slots = BoundedSemaphore(os.cpu_count() or 1)
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
-    # Each hash takes a core and 46 MiB: a flood of logins must not take the machine.
+def slot() -> Iterator[None]:
+    """The right to hash, one per core. *Raises* ``unavailable`` after a short wait.
+
+    Each hash takes a core and 46 MiB: a flood of logins must not take the machine.
+    """
     if not _slots.acquire(timeout=WAIT_SECONDS):
         raise Problem("unavailable")
     try:
@@ -36,7 +39,7 @@ def hash_password(password: str) -> str:
         raise Problem("validation", fields={"password": f"too_short:{SHORTEST}"})
     if len(password) > LONGEST:
         raise Problem("validation", fields={"password": f"too_long:{LONGEST}"})
-    with _slot():
+    with slot():
         return _hasher.hash(password)
 
 
@@ -47,7 +50,7 @@ def _nobody() -> str:
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether ``password`` is the stored one; takes as long where nothing is stored."""
-    with _slot():
+    with slot():
         try:
             return _hasher.verify(stored or _nobody(), password) and stored is not None
         except (VerificationError, InvalidHashError):

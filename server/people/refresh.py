@@ -29,7 +29,8 @@ class Issuer:
     """What sessions are made with and measured by."""
 
     ids: IdMaker
-    secret: str
+    secrets: tuple[str, ...]
+    """The first makes tokens, the others made earlier ones."""
     terms: Terms
     origins: tuple[str, ...]
     epoch_changed_at: datetime | None = None
@@ -76,7 +77,7 @@ def proof_message(origin: str, token: str, rotation: str) -> bytes:
 def first_token(store: Store, issuer: Issuer, session: str) -> str:
     """The first token of ``session``; called again, the same one."""
     seed = session.encode()
-    token = _derive(issuer.secret, seed)
+    token = _derive(issuer.secrets[0], seed)
     if store.get(RefreshToken, hash_token(token)) is None:
         store.add(RefreshToken(token_hash=hash_token(token), session=session, seed=seed))
         store.flush()
@@ -162,7 +163,8 @@ def _rotate(
     successor = store.get_one(RefreshToken, token.successor)
     if successor.successor is not None:
         return Refused("token_spent")
-    return Renewed(session.id, _derive(issuer.secret, successor.seed))
+    again = _derive_again(issuer, successor)
+    return Renewed(session.id, again) if again else Refused("unauthenticated")
 
 
 def _start_family(
@@ -185,10 +187,16 @@ def _succeed(
     store: Store, issuer: Issuer, token: RefreshToken, rotation: str, *, now: datetime
 ) -> Renewed:
     seed = issuer.ids.secret(SEED_BYTES)
-    fresh = _derive(issuer.secret, seed)
+    fresh = _derive(issuer.secrets[0], seed)
     store.add(RefreshToken(token_hash=hash_token(fresh), session=token.session, seed=seed))
     token.rotation, token.successor, token.used_at = rotation, hash_token(fresh), now
     return Renewed(token.session, fresh)
+
+
+def _derive_again(issuer: Issuer, token: RefreshToken) -> str | None:
+    """The value of a stored token; None where the secret that made it is gone."""
+    values = (_derive(secret, token.seed) for secret in issuer.secrets)
+    return next((value for value in values if hash_token(value) == token.token_hash), None)
 
 
 def _derive(secret: str, seed: bytes) -> str:

@@ -1,5 +1,6 @@
 """Enrolling and logging in, on both databases."""
 
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -190,6 +191,46 @@ def test_attack_10_guessing_at_one_account_is_slowed_down_more_and_more(
             clock.advance(seconds=1)
     assert waits == sorted(waits)
     assert len(waits) >= 4
+
+
+def test_attack_10_a_guesser_elsewhere_does_not_keep_a_person_out(
+    phone: Phone, company: Company
+) -> None:
+    person = _with_password(company)
+    elsewhere = phone.client.application.test_client()
+    body = phone.about(username=person.username, password="wrong password")
+    for _ in range(5):
+        guess = elsewhere.post(
+            "/v1/auth/login", json=body, environ_overrides={"REMOTE_ADDR": "192.0.2.9"}
+        )
+    assert guess.status_code == 429
+    assert phone.login(person.username, PASSWORD).status_code == 200
+
+
+def test_attack_10_guesses_from_many_addresses_are_slowed_down_too(
+    phone: Phone, company: Company
+) -> None:
+    person = _with_password(company)
+    body = phone.about(username=person.username, password="wrong password")
+    statuses = [
+        phone.client.post(
+            "/v1/auth/login", json=body, environ_overrides={"REMOTE_ADDR": f"192.0.2.{number}"}
+        ).status_code
+        for number in range(31)
+    ]
+    assert statuses == [401] * 30 + [429]
+
+
+def test_attack_10_no_more_passwords_are_hashed_at_once_than_there_are_cores(
+    phone: Phone, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = _with_password(company)
+    monkeypatch.setattr(passwords, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(passwords, "_slots", BoundedSemaphore(1))
+    with passwords.slot():
+        answer = phone.login(person.username, PASSWORD)
+    assert (answer.status_code, answer.json["code"]) == (503, "unavailable")  # type: ignore[index]
+    assert phone.login(person.username, PASSWORD).status_code == 200
 
 
 def test_attack_10_no_stranger_locks_an_account_for_more_than_15_minutes(

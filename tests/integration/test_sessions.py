@@ -15,8 +15,10 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from server.api.access import signing_keys
+from server.app import create_app
 from server.db import transaction
 from server.errors import Problem
+from server.extensions import db
 from server.people import devices, refresh, sessions, users
 from server.people.keys import to_base64url
 from server.people.refresh import Issuer, RefreshRequest, Renewed
@@ -216,7 +218,7 @@ def _after_restore(
     now = company.services.clock.now()
     issuer = Issuer(
         ids=company.services.ids,
-        secret=company.services.secret,
+        secrets=company.services.secrets,
         terms=sessions.terms(company.services.settings, company.services.policy),
         origins=(ORIGIN,),
         epoch_changed_at=now - timedelta(days=days),
@@ -247,6 +249,26 @@ def test_after_an_epoch_change_a_bad_proof_and_a_revoked_device_get_nothing(
         _after_restore(company, phone, days=1)
 
 
+def test_a_new_secret_logs_nobody_out_and_loses_no_answer(
+    phone: Phone, company: Company, clock: FixedClock
+) -> None:
+    first = phone.tokens["refresh_token"]
+    phone.refresh(first, "r1")
+    old_access, lost = phone.tokens["access_token"], phone.tokens["refresh_token"]
+    settings = company.services.settings
+    secrets = settings.data / "secret.key"
+    secrets.write_text("n" * 128 + "\n" + secrets.read_text())
+    renewed = create_app(settings, clock=clock)
+    phone.client = renewed.test_client()
+    assert phone.me(old_access).status_code == 200
+    assert phone.refresh(first, "r1").status_code == 200
+    assert phone.tokens["refresh_token"] == lost
+    assert phone.refresh(lost, "r2").status_code == 200
+    assert phone.me().status_code == 200
+    with renewed.app_context():
+        db.engine.dispose()
+
+
 def _forge(
     company: Company,
     phone: Phone,
@@ -256,7 +278,7 @@ def _forge(
     header: dict[str, Any] | None = None,
     algorithm: str = "HS256",
 ) -> str:
-    kid, key = next(iter(signing_keys(company.services.secret).items()))
+    kid, key = next(iter(signing_keys(company.services.secrets).items()))
     now = int(company.services.clock.now().timestamp())
     session = company.store.scalars(select(Session.id).where(Session.device == phone.id)).one()
     body: dict[str, Any] = {
@@ -312,7 +334,7 @@ def test_attack_5_alg_none_and_a_whole_number_as_subject_are_401(
     claims = jwt.decode(good, options={"verify_signature": False})
     unsigned = _raw_token(header | {"alg": "none"}, claims, None)
     assert _code(phone.me(unsigned)) == (401, "unauthenticated")
-    key = next(iter(signing_keys(company.services.secret).values()))
+    key = next(iter(signing_keys(company.services.secrets).values()))
     numbered = _raw_token(header, claims | {"sub": 5}, key)
     assert _code(phone.me(numbered)) == (401, "unauthenticated")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.settings import Settings, load, secret_key, server_key
+from server.settings import Settings, load, secret_keys, server_key
 
 
 def test_settings_come_from_the_environment() -> None:
@@ -47,7 +47,7 @@ def test_wrong_types_are_refused_by_name() -> None:
 
 def test_keys_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    assert secret_key(settings) == secret_key(settings)
+    assert secret_keys(settings) == secret_keys(settings)
     assert server_key(settings).private_bytes_raw() == server_key(settings).private_bytes_raw()
     for name in ("secret.key", "server.key"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0
