@@ -1,9 +1,11 @@
 """``fieldstamp-server``: what an administrator types. Rules live in ``people``, not here."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 import click
 import msgspec
@@ -12,6 +14,7 @@ from sqlalchemy.orm import Session as Store
 from server import migration, serving
 from server.app import create_app, open_store
 from server.db import transaction
+from server.demo import show
 from server.errors import Problem, say_field
 from server.extensions import db
 from server.people import devices, passwords, regions, users
@@ -21,6 +24,7 @@ from server.settings import load
 from server.work.worker import run_worker
 
 ROLES = click.Choice([role.value for role in Role])
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @contextmanager
@@ -69,6 +73,29 @@ def http() -> None:
 def work() -> None:
     """Work in the background only: pictures, sweeps, notices."""
     run_worker(create_app())
+
+
+@cli.command()
+@click.option("--exit", "leave", is_flag=True, help="Count, print one JSON object and end.")
+@click.option("--photos", type=FOLDER, help="Use the pictures of this folder.")
+@click.option("--data", type=click.Path(path_type=Path), default="var/demo", show_default=True)
+@click.option("--port", type=int, help="Default: a free one.")
+@click.option("--visits", type=click.IntRange(1, 12), default=6, show_default=True)
+def demo(leave: bool, photos: Path | None, data: Path, port: int | None, visits: int) -> None:
+    """Show a company, its office and three devices at work; each run starts afresh."""
+    language = os.environ.get("LANG", "en")
+    status = show.show_demo(
+        data, photos=photos, port=port, visits=visits, leave=leave, language=language
+    )
+    sys.exit(status)
+
+
+@cli.command(name="demo-count")
+@click.option("--data", type=click.Path(path_type=Path), default="var/demo", show_default=True)
+@click.option("--server", help="Address; default: where the demonstration served.")
+def demo_count(data: Path, server: str | None) -> None:
+    """Compare the devices of a demonstration with its server; status 1 if anything is lost."""
+    sys.exit(show.show_count(data, server=server, language=os.environ.get("LANG", "en")))
 
 
 @cli.group(name="db")
