@@ -5,6 +5,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from server import extensions, logs, migration
 from server.api import access, blueprints, headers, problem
+from server.backoffice import pages
 from server.clock import Clock, SystemClock
 from server.extensions import db
 from server.ids import IdMaker
@@ -42,6 +43,7 @@ def create_app(
     headers.install(app)
     extensions.install(app)
     blueprints.install(app)
+    pages.install(app)
     return app
 
 

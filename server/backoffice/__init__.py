@@ -1,0 +1,1 @@
+"""HTML for reviewers. Reads through queries, writes through actions; no SQL and no JSON surface."""

@@ -1,0 +1,76 @@
+"""The page of one record. Reads only; what is decided on it goes to ``decisions``."""
+
+from dataclasses import dataclass
+
+from flask import render_template
+
+from server.backoffice.blueprint import Page, blueprint
+from server.backoffice.door import signed_in
+from server.backoffice.languages import language
+from server.backoffice.portrait import portray
+from server.backoffice.sight import Sight, look_at
+from server.backoffice.words import in_language
+from server.errors import Problem, describe
+from server.extensions import db
+from server.people import audit
+from server.people.principal import Principal
+from server.services import services
+
+CONFIDENTIAL = frozenset({"customer"})
+"""K4: kinds of which every opening is noted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What a reviewer typed into the form, on which version and evidence."""
+
+    base: int
+    evidence: str
+    verdict: str = ""
+    reason: str = ""
+    note: str = ""
+    guidance: str = ""
+    stay: bool = False
+
+
+@blueprint.get("/records/<record>")
+@signed_in
+def show_record(principal: Principal, record: str) -> Page:
+    """B4: everything about a record that the person may open."""
+    sight = look_at(principal, record)
+    if sight.kind.name in CONFIDENTIAL:
+        now = services().clock.now()
+        audit.note_opening(db.session(), user=principal.user, record=record, at=now)
+    return render_record(principal, sight)
+
+
+def render_record(
+    principal: Principal,
+    sight: Sight,
+    *,
+    typed: Typed | None = None,
+    problem: Problem | None = None,
+) -> str:
+    """The page; after a decision that was not taken, with why and with what was typed."""
+    record = portray(principal, sight)
+    base = typed.base if typed else record.version
+    return render_template(
+        "office/record.html",
+        record=record,
+        decidable=sight.decidable,
+        typed=typed or Typed(base=base, evidence=sight.evidence),
+        evidence=sight.evidence,
+        told=describe(problem.code, language(), problem.fields) if problem else None,
+        news=[version for version in record.versions if version.version > base],
+        reasons=offered_reasons(),
+        guided="guidance" in sight.kind.fields,
+    )
+
+
+def offered_reasons() -> dict[str, list[tuple[str, str]]]:
+    """B2: verdict → (reason as the policy has it, the same in the reader's language)."""
+    offered = services().policy.review.reasons
+    return {
+        verdict: [(reason, in_language(reason, language())) for reason in listed]
+        for verdict, listed in offered.items()
+    }

@@ -1,0 +1,68 @@
+"""Reads a record and everything that belongs to it, for one reader. Words nothing."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from server.casework.queries import OpenWork
+from server.domain import queries
+from server.domain.queries import Photo, Reference, Signature
+from server.errors import Problem
+from server.extensions import db
+from server.people.principal import Principal
+from server.services import services
+from server.sync.kinds import RecordKind
+from server.sync.queries import StoredRecord, StoredVersion, history, kept_about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """A record as it stands at one moment."""
+
+    record: StoredRecord
+    kind: RecordKind
+    references: dict[str, Reference]
+    versions: tuple[StoredVersion, ...]
+    kept: tuple[StoredRecord, ...]
+    photos: tuple[Photo, ...]
+    signatures: tuple[Signature, ...]
+    work: OpenWork | None
+    decidable: bool
+    """B2: whether the reader may decide it as it stands."""
+
+    @property
+    def evidence(self) -> str:
+        """A mark that changes with every photo and signature that comes or goes."""
+        photos = [photo.record for photo in self.photos]
+        listed = sorted([*photos, *(one.record for one in self.signatures)])
+        return hashlib.sha256(" ".join(listed).encode()).hexdigest()[:16]
+
+    def keys(self) -> Iterator[str | None]:
+        """Ids of the people and devices that wrote it."""
+        for version in self.versions:
+            yield from (version.user, version.device)
+
+
+def look_at(reader: Principal, record: str) -> Sight:
+    """P5: a record that ``reader`` may open. *Raises* ``not_found`` for every other id."""
+    session, registry = db.session(), services().sync.registry
+    found = queries.open_record(session, registry, reader, record)
+    kind = registry.get(found.kind) if found else None
+    if found is None or kind is None:
+        raise Problem("not_found")
+    return Sight(
+        record=found,
+        kind=kind,
+        references=queries.references(session, registry, reader, [found])[found.id],
+        versions=tuple(history(session, record)),
+        kept=tuple(kept_about(session, record)),
+        photos=queries.photos_of(session, record),
+        signatures=queries.signatures_of(session, record),
+        work=queries.open_item(session, record),
+        decidable=_is_decidable(reader, found, kind),
+    )
+
+
+def _is_decidable(reader: Principal, record: StoredRecord, kind: RecordKind) -> bool:
+    reviewed = record.live and "verdict" in kind.fields
+    return reviewed and reader.has(kind.decide_roles, record.region)

@@ -1,0 +1,115 @@
+"""Words for codes of the server that belong to no kind: roles, tasks, flags, seals, time left."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask_babel import gettext, lazy_gettext
+from flask_babel.speaklater import LazyString
+
+from server.backoffice.facts import Lens
+from server.backoffice.lenses import flag_words
+from server.casework.queries import OpenWork
+from server.sync.kinds import RecordKind
+
+ROLES = {
+    "rep": lazy_gettext("Rep"),
+    "region_manager": lazy_gettext("Region manager"),
+    "sales_manager": lazy_gettext("Sales manager"),
+    "market_officer": lazy_gettext("Market officer"),
+    "market_inspector": lazy_gettext("Market inspector"),
+    "logistics_officer": lazy_gettext("Logistics officer"),
+    "sales_clerk": lazy_gettext("Sales clerk"),
+    "service_officer": lazy_gettext("Service officer"),
+    "technical_officer": lazy_gettext("Technical officer"),
+    "sales_director": lazy_gettext("Sales director"),
+    "general_manager": lazy_gettext("General manager"),
+    "finance_officer": lazy_gettext("Finance officer"),
+    "cashier": lazy_gettext("Cashier"),
+    "warehouse_officer": lazy_gettext("Warehouse officer"),
+    "administrator": lazy_gettext("Administrator"),
+}
+TASKS = {
+    "review": lazy_gettext("Review"),
+    "intake": lazy_gettext("Intake"),
+    "unsigned": lazy_gettext("Collect signatures"),
+}
+FLAGS = {
+    "parent_withdrawn": lazy_gettext("Its parent was withdrawn"),
+    "moved": lazy_gettext("Moved to somebody else"),
+    "claim_duplicate": lazy_gettext("Possible duplicate"),
+    "late": lazy_gettext("Late"),
+}
+REASONS = {
+    "far": lazy_gettext("Checked in farther from the customer than the policy allows."),
+    "stale_position": lazy_gettext("The position was older than the policy allows."),
+    "mocked": lazy_gettext("The device said that its position was made up."),
+    "gallery": lazy_gettext("Chosen from the gallery, not taken with the app's camera."),
+    "not_the_role": lazy_gettext("Whoever sent it does not hold the role it was signed in."),
+    "parent_withdrawn": lazy_gettext("The record above it was taken back."),
+}
+SEALS = {
+    "sealed": lazy_gettext("Sealed: the device's signature was verified"),
+    "chained": lazy_gettext("Chained: unbroken, signature of the run verified"),
+    "gap": lazy_gettext("Gap: an earlier item of the device has not arrived yet"),
+    "broken": lazy_gettext("Broken: the seal does not fit what was received"),
+    "unsealed": lazy_gettext("Unsealed: written without a device key"),
+}
+WRITERS = {"office": lazy_gettext("Office"), "server": lazy_gettext("Server")}
+
+
+def say(words: dict[str, LazyString], code: str) -> str:
+    """The words for ``code``; a code from elsewhere reads as it is written."""
+    return str(words.get(code, code.replace("_", " ")))
+
+
+def flags(lens: Lens, kind: RecordKind, codes: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Each flag in the kind's own words, else the engine's; and why it stands there."""
+    return tuple(
+        (flag_words(lens, kind, code) or say(FLAGS, code), str(REASONS.get(code, "")))
+        for code in codes
+    )
+
+
+def writer(lens: Lens, user: str) -> str:
+    """Who wrote something: a person, or the server itself."""
+    return say(WRITERS, user) if user in WRITERS else lens.name(user)
+
+
+def in_language(text: str, language: str) -> str:
+    """Text of the policy, "zh / en", in one language; the whole where it has but one."""
+    zh, _, en = text.partition(" / ")
+    return zh if language.startswith("zh") or not en else en
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """X8: how long until something is due, told in text and sign, never in colour alone."""
+
+    text: str
+    band: str
+    """``late``, ``last`` (a quarter left), ``half``, or ``fresh``."""
+    sign: str
+
+
+SIGNS = {"late": "▲", "last": "◕", "half": "◑", "fresh": "◔"}
+
+
+def time_left(work: OpenWork, now: datetime) -> TimeLeft:
+    """What is left of the term of ``work``."""
+    seconds = (work.due_at - now).total_seconds()
+    span = _span(int(abs(seconds)))
+    if seconds < 0:
+        return TimeLeft(str(gettext("%(span)s late", span=span)), "late", SIGNS["late"])
+    share = seconds / max((work.due_at - work.opened_at).total_seconds(), 1)
+    band = "last" if share <= 0.25 else "half" if share <= 0.5 else "fresh"
+    return TimeLeft(str(gettext("%(span)s left", span=span)), band, SIGNS[band])
+
+
+def _span(seconds: int) -> str:
+    minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86400
+    if days:
+        return str(gettext("%(days)d d %(hours)d h", days=days, hours=hours))
+    if hours:
+        return str(gettext("%(hours)d h %(minutes)d m", hours=hours, minutes=minutes))
+    return str(gettext("%(minutes)d m", minutes=minutes))
