@@ -1,8 +1,7 @@
 """Hands verified bytes out, whole or a range. Who may have them is decided before."""
 
-from typing import cast
-
 from flask import Response
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wrappers import Request
 from werkzeug.wsgi import wrap_file
 
@@ -25,7 +24,9 @@ def hand_out(request: Request, media: Media, held: Held, *, type_: str, name: st
     if not held.derived:
         answer.headers.set("Content-Disposition", "attachment", filename=name)
     answer.call_on_close(file.close)
-    return cast(
-        "Response",
-        answer.make_conditional(request, accept_ranges=True, complete_length=held.bytes),
-    )
+    try:
+        answer.make_conditional(request, accept_ranges=True, complete_length=held.bytes)
+    except RequestedRangeNotSatisfiable:
+        file.close()
+        raise
+    return answer

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from flask import Flask, Request, current_app
 
 from server.errors import Problem
+from server.services import services
 
 PIECE_BYTES = 8 * 1024
-SILENCE_SECONDS = 20.0
 REFUSED_RETRY_SECONDS = 10
 SLOTS = "fieldstamp_upload_slots"
 
@@ -60,6 +60,7 @@ class Body:
     def __init__(self, request: Request, *, limit: int) -> None:
         self.complete = False
         self._limit = limit
+        self._silence = services().settings.silence_seconds
         self._stream = request.environ["wsgi.input"]
         self._expected = request.content_length
         self._chunked = bool(request.environ.get("wsgi.input_terminated"))
@@ -71,7 +72,7 @@ class Body:
             yield from self._read()
             return
         usual = self._connection.gettimeout()
-        self._connection.settimeout(SILENCE_SECONDS)
+        self._connection.settimeout(self._silence)
         try:
             yield from self._read()
         finally:

@@ -1,0 +1,225 @@
+"""Uploads against a real server process: stock clients, cut lines, silence, and SIGKILL."""
+
+import io
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from tusclient.client import TusClient
+
+from server.api.bodies import PIECE_BYTES
+from server.clock import SystemClock
+from server.extensions import db
+from server.ids import IdMaker
+from server.media.uploads import find_upload
+from server.settings import Settings
+from server.sync.queries import find_record
+from tests.live import LiveServer, live_server
+from tests.pictures import draw
+from tests.uploads import (
+    BODY,
+    TUS,
+    UPLOADS,
+    created,
+    metadata,
+    photo_values,
+    receipt_values,
+    sha256_of,
+)
+
+CONTENT = draw(2400, 1800, format="PNG") + bytes(2_500_000)
+PATIENCE_SECONDS = 20.0
+KILLED_WHEN_FLUSHING = Path(__file__).with_name("killed_when_flushing.py")
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[LiveServer]:
+    with live_server(settings, FIELDSTAMP_SILENCE_SECONDS="1") as running:
+        yield running
+
+
+def declare(server: LiveServer, content: bytes = CONTENT) -> str:
+    """Pushes a photo of ``content``; its id."""
+    new_id = IdMaker(SystemClock()).new
+    receipt, photo = new_id(), new_id()
+    mutations = [
+        created(new_id, "receipt", receipt, receipt_values()),
+        created(new_id, "photo", photo, photo_values(receipt, content)),
+    ]
+    body = {"protocol": 1, "acked_through": 0, "mutations": mutations}
+    body["sent_at"] = "2026-03-02T09:30:00+08:00"
+    url = f"{server.url}/v1/sync/push"
+    answer = requests.post(url, json=body, headers=server.device.headers, timeout=20)
+    assert [result["outcome"] for result in answer.json()["results"]] == ["applied", "applied"]
+    return photo
+
+
+def begin(server: LiveServer, photo: str, length: int = len(CONTENT)) -> str:
+    headers = {**server.device.headers, **TUS, "Upload-Length": str(length)}
+    headers["Upload-Metadata"] = metadata({"photo": photo})
+    answer = requests.post(server.url + UPLOADS, headers=headers, timeout=20)
+    assert answer.status_code == 201
+    return str(answer.headers["Location"])
+
+
+def head(server: LiveServer, path: str) -> requests.Response:
+    headers = {**server.device.headers, **TUS}
+    return requests.head(server.url + path, headers=headers, timeout=20)
+
+
+def patch(server: LiveServer, path: str, offset: int, body: bytes) -> requests.Response:
+    headers = {**server.device.headers, **TUS, **BODY, "Upload-Offset": str(offset)}
+    return requests.patch(server.url + path, data=body, headers=headers, timeout=60)
+
+
+def open_patch(server: LiveServer, path: str, sent: bytes, *, announced: int) -> socket.socket:
+    """A PATCH from offset 0 of which only ``sent`` goes out."""
+    line = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    headers = {
+        "Host": "localhost",
+        **server.device.headers,
+        **TUS,
+        **BODY,
+        "Upload-Offset": "0",
+        "Content-Length": str(announced),
+    }
+    text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    line.sendall(f"PATCH {path} HTTP/1.1\r\n{text}\r\n".encode() + sent)
+    return line
+
+
+def offset_reaches(server: LiveServer, path: str, least: int) -> int:
+    """The offset once it is at least ``least``, read where it is kept.
+
+    Asking the server would take the lease over from the request that is still being read.
+    """
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        with server.app.app_context():
+            seen = find_upload(db.session(), server.device.user, path.rsplit("/", 1)[1])
+            db.session.remove()
+        if seen.received >= least:
+            return seen.received
+        time.sleep(0.05)
+    raise AssertionError(f"the offset stayed below {least}")
+
+
+def field_of(server: LiveServer, photo: str, name: str) -> object:
+    with server.app.app_context():
+        record = find_record(db.session(), photo)
+        db.session.remove()
+        return record and record.data.get(name)
+
+
+def test_tuspy_uploads_unchanged(server: LiveServer) -> None:
+    for options in ({}, {"chunk_size": 300_000}, {"chunk_size": 700_000, "upload_checksum": True}):
+        photo = declare(server)
+        client = TusClient(f"{server.url}{UPLOADS}/", headers=server.device.headers)
+        about = {"photo": photo, "sha256": sha256_of(CONTENT), "type": "image/png"}
+        uploader = client.uploader(file_stream=io.BytesIO(CONTENT), metadata=about, **options)
+        uploader.upload()
+        assert uploader.get_offset() == len(CONTENT)
+        assert field_of(server, photo, "state") == "verified"
+
+
+def test_m1_tuspy_goes_on_where_it_was_stopped(server: LiveServer) -> None:
+    photo = declare(server)
+    client = TusClient(f"{server.url}{UPLOADS}", headers=server.device.headers)
+    stream = io.BytesIO(CONTENT)
+    first = client.uploader(file_stream=stream, metadata={"photo": photo}, chunk_size=400_000)
+    first.upload(stop_at=800_000)
+    second = client.uploader(file_stream=stream, url=first.url, chunk_size=400_000)
+    assert second.offset == 800_000
+    second.upload()
+    assert field_of(server, photo, "state") == "verified"
+
+
+@pytest.mark.parametrize("ending", ["FIN", "RST"])
+def test_m1_a_line_that_is_cut_keeps_what_came(server: LiveServer, ending: str) -> None:
+    photo = declare(server)
+    path = begin(server, photo)
+    line = open_patch(server, path, CONTENT[:300_000], announced=len(CONTENT))
+    if ending == "RST":
+        time.sleep(0.5)  # a reset throws away what the other side has not read yet
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.close()
+    offset = offset_reaches(server, path, 280_000)
+    assert offset <= 300_000
+    assert patch(server, path, offset, CONTENT[offset:]).headers["Upload-State"] == "verified"
+
+
+def test_m1_a_killed_server_forgets_no_byte_it_acknowledged(server: LiveServer) -> None:
+    photo = declare(server)
+    path = begin(server, photo)
+    assert patch(server, path, 0, CONTENT[:1_500_000]).status_code == 204
+    line = open_patch(server, path, b"", announced=len(CONTENT))
+    server.kill()
+    line.close()
+    server.start()
+    server.wait_until_it_answers()
+    offset = int(head(server, path).headers["Upload-Offset"])
+    assert offset == 1_500_000
+    assert patch(server, path, offset, CONTENT[offset:]).headers["Upload-State"] == "verified"
+    assert field_of(server, photo, "state") == "verified"
+
+
+def test_m1_a_kill_between_the_data_and_its_offset_costs_only_the_unsaid_bytes(
+    server: LiveServer,
+) -> None:
+    photo = declare(server)
+    path = begin(server, photo)
+    patch(server, path, 0, CONTENT[:100_000])
+    command = [sys.executable, str(KILLED_WHEN_FLUSHING), path.rsplit("/", 1)[1]]
+    done = subprocess.run(
+        [*command, server.device.user], env=server.environment, check=False, timeout=60
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert head(server, path).headers["Upload-Offset"] == "100000"
+    rest = patch(server, path, 100_000, CONTENT[100_000:])
+    assert rest.headers["Upload-State"] == "verified"
+
+
+def refusal_comes(server: LiveServer, path: str) -> None:
+    """Sends byte after byte until there is no slot for the next one."""
+    for offset in range(1000):
+        try:
+            answer = patch(server, path, offset, CONTENT[offset : offset + 1])
+        except requests.ConnectionError:
+            return  # the read side was shut before the answer could be read
+        if answer.status_code == 503:
+            return
+    raise AssertionError("nothing was refused")
+
+
+def test_a_silent_client_holds_its_slot_for_a_limited_time(settings: Settings) -> None:
+    few = {"FIELDSTAMP_SILENCE_SECONDS": "2", "FIELDSTAMP_UPLOAD_SLOTS": "1"}
+    with live_server(settings, **few) as server:
+        photo = declare(server)
+        path, other = begin(server, photo), begin(server, photo)
+        silent = open_patch(server, path, CONTENT[:50_000], announced=len(CONTENT))
+        refusal_comes(server, other)
+        assert requests.get(f"{server.url}/healthz", timeout=2).ok
+        assert silent.recv(100).startswith(b"HTTP/1.1 503")
+        silent.close()
+        assert int(head(server, path).headers["Upload-Offset"]) > 50_000 - PIECE_BYTES
+        offset = int(head(server, other).headers["Upload-Offset"])
+        whole = patch(server, other, offset, CONTENT[offset:])
+        assert whole.headers["Upload-State"] == "verified"
+
+
+def test_a_worker_process_looks_into_what_was_uploaded(server: LiveServer) -> None:
+    photo = declare(server, draw())
+    path = begin(server, photo, len(draw()))
+    assert patch(server, path, 0, draw()).headers["Upload-State"] == "verified"
+    server.start("work")
+    end = time.monotonic() + 3 * PATIENCE_SECONDS
+    while field_of(server, photo, "content") is None and time.monotonic() < end:
+        time.sleep(0.1)
+    assert field_of(server, photo, "content") == "readable"

@@ -1,0 +1,111 @@
+"""A real server process: gunicorn on a free port, with the store and folder of a test."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+from flask import Flask
+
+from server.app import create_app, open_store
+from server.extensions import db
+from server.settings import Settings
+from tests.company import Company, DeviceHandle
+
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class LiveServer:
+    """The process of one command of ``fieldstamp-server`` and the device that talks to it."""
+
+    app: Flask
+    device: DeviceHandle
+    environment: dict[str, str]
+    port: int
+    log: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, command: str = "http") -> subprocess.Popen[bytes]:
+        """Starts a process in a group of its own."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "server.cli", command],
+                env=self.environment,
+                start_new_session=True,
+                stdout=log,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+    def wait_until_it_answers(self) -> None:
+        """Returns once the server answers; fails after ``START_SECONDS``."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            with suppress(requests.ConnectionError):
+                if requests.get(f"{self.url}/healthz", timeout=5).ok:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()[-4000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL to every process that this object started, and to their children."""
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.processes.clear()
+
+
+@contextmanager
+def live_server(settings: Settings, **given: str) -> Iterator[LiveServer]:
+    """A running server on the store of ``settings``; ``given`` are settings of the process."""
+    app = create_app(settings)
+    open_store(app)
+    with app.app_context():
+        company = Company(app)
+        company.plant_regions()
+        device = company.rep()
+        db.session.remove()
+        db.engine.dispose()
+    port = free_port()
+    environment = {
+        **os.environ,
+        "FIELDSTAMP_DATA": str(settings.data),
+        "FIELDSTAMP_DATABASE": settings.database,
+        "FIELDSTAMP_LISTEN": f"127.0.0.1:{port}",
+        "FIELDSTAMP_WORKERS": "1",
+        "FIELDSTAMP_THREADS": "16",
+        **given,
+    }
+    log = settings.data / "server.log"
+    server = LiveServer(app=app, device=device, environment=environment, port=port, log=log)
+    server.start()
+    try:
+        server.wait_until_it_answers()
+        yield server
+    finally:
+        server.kill()
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
