@@ -32,6 +32,8 @@ def upgrade() -> None:
     _create_picture()
     _create_record_version()
     _create_unapplied()
+    _create_device_scope()
+    _create_device_loss()
     _create_device()
     _create_role_grant()
     _create_enrol_code()
@@ -491,3 +493,24 @@ def _create_refresh_token() -> None:
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_refresh_token")),
     )
     op.create_index(op.f("ix_refresh_token_session"), "refresh_token", ["session"], unique=False)
+
+
+def _create_device_scope() -> None:
+    op.create_table(
+        "device_scope",
+        sa.Column("device", sa.String(length=36), nullable=False),
+        sa.Column("scope", sa.String(length=80), nullable=False),
+        sa.Column("gained_at", sa.String(length=30), nullable=False),
+        sa.Column("lost_at", sa.String(length=30), nullable=True),
+        sa.PrimaryKeyConstraint("device", "scope", name=op.f("pk_device_scope")),
+    )
+
+
+def _create_device_loss() -> None:
+    op.create_table(
+        "device_loss",
+        sa.Column("device", sa.String(length=36), nullable=False),
+        sa.Column("record", sa.String(length=36), nullable=False),
+        sa.Column("at", sa.String(length=30), nullable=False),
+        sa.PrimaryKeyConstraint("device", "record", name=op.f("pk_device_loss")),
+    )

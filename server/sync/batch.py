@@ -65,6 +65,10 @@ class Batch:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """Outcomes of mutations by id, of this batch and of those that ``after`` names."""
 
+    moved: frozenset[str] = frozenset()
+    """Records out of the sender's sight that were in a scope it held."""
+    lost: frozenset[str] = frozenset()
+    """Of these, the ones whose loss the device was told."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     """(user, record) → the create of that record that was refused, where there is no record."""
 
@@ -84,6 +88,21 @@ class Batch:
         if self.writer == "office" and self._may_open(head):
             return head
         return None
+
+    def moved_away(self, record: str) -> Head | None:
+        """A record that the sender may no longer see, and that was in a scope it held."""
+        return self.heads.get(record) if record in self.moved else None
+
+    def still_open(self, record: str, device: str | None) -> Head | None:
+        """A record that moved away, but that only this device has written and not heard of.
+
+        It stays open to that user's writes, never reads, until the device was told the loss.
+        """
+        head = self.moved_away(record)
+        if head is None or record in self.lost or head.creator != self.sender.user:
+            return None
+        own = all(entry[1] == device for entry in head.versions.values())
+        return head if own and device is not None else None
 
     def refused_create(self, record: str) -> str | None:
         """The sender's own create of ``record`` that was refused and not made good since."""

@@ -52,7 +52,7 @@ def _awaited(batch: Batch, mutation: Mutation) -> list[str]:
 
 
 def _decide_action(batch: Batch, kind: RecordKind, mutation: Mutation) -> Decision:
-    there = batch.visible(mutation.record)
+    there = batch.visible(mutation.record) or batch.still_open(mutation.record, mutation.device)
     if mutation.action == "create":
         return _create(batch, kind, mutation, there)
     if there is None:
@@ -77,7 +77,7 @@ def _create(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head | No
     if refusal is not None:
         return Decision(outcome=refusal)
     parent_id = mutation.set.get(kind.parent) if kind.parent else None
-    parent = batch.visible(parent_id) if parent_id else None
+    parent = batch.heads.get(parent_id) if parent_id else None
     fields = _split_extra(kind, mutation.set)
     head = Head(
         id=mutation.record,
@@ -154,9 +154,12 @@ def _refuse_references(batch: Batch, kind: RecordKind, mutation: Mutation) -> Ou
     """What a mutation refers to must be there and visible (P5), or it waits."""
     wrong: dict[str, str] = {}
     awaited: list[str] = []
+    under_moved = kind.parent if mutation.action == "create" else None
     for name, kinds in kind.references.items():
         for record in ids_in(mutation.set.get(name)):
             target = batch.visible(record)
+            if target is None and name == under_moved:
+                target = batch.moved_away(record)
             if target is None:
                 awaited.append(record)
             elif target.kind not in kinds:
@@ -168,6 +171,8 @@ def _refuse_references(batch: Batch, kind: RecordKind, mutation: Mutation) -> Ou
 
 def _missing(batch: Batch, records: Sequence[str]) -> Outcome:
     """Only a missing record stops a mutation; one whose create was refused will not come."""
+    if any(batch.moved_away(record) for record in records):
+        return rejected("moved")
     for record in records:
         cause = batch.refused_create(record)
         if cause is not None:
@@ -276,7 +281,7 @@ def _write(
     wrong = kind.check(change, parent.fields if parent else None)
     if wrong:
         return _refuse("validation", wrong)
-    derived = _derive(kind, change, parent)
+    derived = _derive(batch, kind, change, parent)
     change = replace(change, after=with_values(after, derived))
     changed = changes(head.fields, change.after)
     if not changed and head.version:  # it makes no version and names the one that stands
@@ -295,12 +300,15 @@ def _write(
     return Decision(outcome=outcome, writes=tuple(writes), derived=bool(derived))
 
 
-def _derive(kind: RecordKind, change: Change, parent: Head | None) -> Data:
+def _derive(batch: Batch, kind: RecordKind, change: Change, parent: Head | None) -> Data:
     derived = kind.derive(change, parent.fields if parent else None)
-    if parent is None or parent.state == LIVE:
+    if parent is None:
         return derived
+    remarks = set() if parent.state == LIVE else {"parent_withdrawn"}
+    if change.before is None and batch.moved_away(parent.id):
+        remarks.add("moved")
     flags = {**change.after, **derived}.get("flags", [])
-    return {**derived, "flags": sorted({*flags, "parent_withdrawn"})}
+    return {**derived, "flags": sorted({*flags, *remarks})} if remarks else derived
 
 
 def _next_version(

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from server.people.principal import Principal
 from server.proof.seal import Link
 from server.sync.batch import Head, Sender
 from server.sync.decide import ids_in
@@ -13,6 +14,7 @@ from server.sync.kept import names_kept
 from server.sync.kinds import Placement, Registry
 from server.sync.merge import FieldVersion
 from server.sync.rows import Row, Rows
+from server.sync.tables import LEAVE
 from server.sync.wire import Mutation, Outcome, read_mutation
 
 HEAD_COLUMNS = (
@@ -56,6 +58,8 @@ class Loaded:
     heads: dict[str, Head] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
+    moved: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -81,12 +85,15 @@ def referred(registry: Registry, mutations: Iterable[Mutation]) -> set[str]:
     return ids
 
 
-def load(rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, user: str) -> Loaded:
+def load(
+    rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, sender: Principal
+) -> Loaded:
     """What is known of the mutations, their records, references and parents; records locked."""
     # P2: two pushes of one user never decide the same mutation at once.
     lock = "" if rows.sqlite else ", pg_advisory_xact_lock(hashtextextended(?, 0))"
     [first] = rows.select(
-        f"SELECT name{lock} FROM epoch ORDER BY number DESC LIMIT 1", *([user] if lock else [])
+        f"SELECT name{lock} FROM epoch ORDER BY number DESC LIMIT 1",
+        *([sender.user] if lock else []),
     )
     loaded = Loaded(epoch=first[0])
     wanted = {mutation.id for mutation in mutations}
@@ -99,7 +106,48 @@ def load(rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, user:
     load_heads(rows, loaded, wanted_records)
     made = {one.record for one in mutations if one.action == "create"}
     loaded.refused = refused_creates(rows, wanted_records - set(loaded.heads) - made)
+    if sender.device is not None:
+        load_moved(rows, loaded, sender, device=sender.device)
     return loaded
+
+
+def load_moved(rows: Rows, loaded: Loaded, sender: Principal, *, device: str) -> None:
+    """Finds the records out of the device's sight that were in a scope it held (server times).
+
+    A record was there if it left one of the scopes that the device has or had, or if it is in a
+    scope that the device lost after the record came into being.
+    """
+    hidden = {
+        head.key: head
+        for head in loaded.heads.values()
+        if not head.placement.scopes & sender.scopes and head.key is not None
+    }
+    if not hidden:
+        return
+    given = rows.select("SELECT scope, lost_at FROM device_scope WHERE device = ?", device)
+    lost_at: dict[str, str | None] = dict(given)
+    held = sender.scopes | set(lost_at)
+    left = rows.select(
+        "SELECT feed.record, scope.name FROM feed JOIN scope ON scope.key = feed.scope"
+        f" WHERE {rows.among('feed.record')} AND feed.item = {LEAVE}",
+        rows.listed(sorted(hidden)),
+    )
+    moved = {hidden[key].id for key, scope in left if scope in held}
+    gone: set[str] = set()
+    for head in hidden.values():
+        for scope in head.placement.scopes & set(lost_at):
+            end = lost_at[scope]
+            if end is None:  # the role is gone, and no pull has said so yet
+                moved.add(head.id)
+            elif head.created_at < end:
+                gone.add(head.id)
+    loaded.moved = frozenset(moved | gone)
+    told = rows.select(
+        f"SELECT record FROM device_loss WHERE device = ? AND {rows.among('record')}",
+        device,
+        rows.listed(sorted(moved)),
+    )
+    loaded.lost = frozenset(row[0] for row in told) | gone
 
 
 def refused_creates(rows: Rows, records: Iterable[str]) -> dict[tuple[str, str], str]:

@@ -18,6 +18,7 @@ from server.sync.batch import LIVE
 from server.sync.cursor import Backfill, Cursor
 from server.sync.engine import Sync
 from server.sync.feed import number_feed, to_wire_sum
+from server.sync.given import ToldDevice, note_told
 from server.sync.rows import Row, Rows
 
 MAX_PAGE = 1000
@@ -42,6 +43,8 @@ class Page:
     cursor: Cursor
     events: list[dict[str, str]] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """Records that the page takes away."""
     more: bool = False
     digest: list[dict[str, Any]] = field(default_factory=list)
     resync: str | None = None
@@ -63,12 +66,27 @@ def pull(
     sync: Sync, session: Session, reader: Principal, *, cursor: str | None, limit: int
 ) -> bytes:
     """The answer to a pull, as JSON. ``limit`` is at most :data:`MAX_PAGE`."""
+    now = to_wire(sync.clock.now())
     with told_faults():
         snapshot = _look(session, reader)
         if snapshot.unnumbered and number_feed(session):
             snapshot = _look(session, reader)
         page = _page(sync, snapshot, reader, cursor, min(max(limit, 1), MAX_PAGE))
+        if reader.device is not None:
+            began = cursor is None or page.resync is not None
+            note_told(session, page_told(page, began=began), device=reader.device, at=now)
     return _render(sync, snapshot, page)
+
+
+def page_told(page: Page, *, began: bool) -> ToldDevice:
+    """What the device learns of its scopes by this page."""
+    gained = {one["scope"] for one in page.events if one["event"] == "scope_enter"}
+    lost = {one["scope"] for one in page.events if one["event"] == "scope_leave"}
+    return ToldDevice(
+        gained=frozenset(page.cursor.scopes if began else gained),
+        lost=frozenset(lost),
+        left=frozenset(page.left),
+    )
 
 
 def _look(session: Session, reader: Principal) -> Snapshot:
@@ -134,7 +152,7 @@ def _fill(snapshot: Snapshot, reader: Principal, page: Page, limit: int) -> Page
     page.cursor = page.cursor.at(found[-1][0] if page.more else snapshot.head)
     if not page.more and page.cursor.backfills:
         found += _backfill(snapshot, page, limit - len(found))
-    page.items = list(_items(snapshot, reader, found, since=start))
+    page.items = list(_items(snapshot, reader, page, found, since=start))
     if not page.more and not page.cursor.backfills and not snapshot.unnumbered:
         page.digest = _digests(snapshot, reader)
     return page
@@ -185,7 +203,7 @@ RECORD_COLUMNS = "key, id, kind, version, state, parent, scopes, hash, data"
 
 
 def _items(
-    snapshot: Snapshot, reader: Principal, found: Sequence[Row], *, since: int
+    snapshot: Snapshot, reader: Principal, page: Page, found: Sequence[Row], *, since: int
 ) -> Iterable[str]:
     """One item a record; a put is preceded by its parent's where the device may not have it."""
     records = _records(snapshot, {row[2] for row in found})
@@ -198,7 +216,10 @@ def _items(
             if record[0] in sent:
                 continue
             sent.add(record[0])
-            yield _item_text(record, reader, names[scope])
+            held = [name for name in orjson.loads(record[6]) if name in reader.scopes]
+            if not held:
+                page.left.append(record[1])
+            yield _item_text(record, held, left=names[scope])
 
 
 def _news(snapshot: Snapshot, parents: set[int], since: int) -> set[int]:
@@ -236,12 +257,11 @@ def _with_parents(records: Mapping[int, Row], record: Row) -> list[Row]:
     return line
 
 
-def _item_text(record: Row, reader: Principal, scope: str) -> str:
+def _item_text(record: Row, held: Sequence[str], *, left: str) -> str:
     """A put, a withdrawal, or a leave where none of the reader's scopes holds the record."""
-    _key, id_, kind, version, state, _parent, scopes, data_hash, data = record
-    held = [name for name in orjson.loads(scopes) if name in reader.scopes]
+    _key, id_, kind, version, state, _parent, _scopes, data_hash, data = record
     if not held:
-        return f'{{"item":"leave","kind":"{kind}","record":"{id_}","scope":"{scope}"}}'
+        return f'{{"item":"leave","kind":"{kind}","record":"{id_}","scope":"{left}"}}'
     pairs = orjson.dumps(held).decode()
     if state != LIVE:
         return (

@@ -136,7 +136,7 @@ class _Pushing:
         """Load, decide, write."""
         rows, sender = Rows(self.session), self.envelope.sender
         now = self.sync.clock.now()
-        loaded = load(rows, self.sync.registry, mutations, user=sender.user)
+        loaded = load(rows, self.sync.registry, mutations, sender=sender)
         self.epoch = loaded.epoch
         deciding = Deciding(
             batch=_batch(self.sync, self.envelope, loaded),
@@ -170,6 +170,8 @@ def _batch(sync: Sync, envelope: Envelope, loaded: Loaded) -> Batch:
         heads=dict(loaded.heads),
         outcomes={id_: known.outcome for id_, known in loaded.known.items()},
         refused=dict(loaded.refused),
+        moved=loaded.moved,
+        lost=loaded.lost,
     )
 
 

@@ -182,6 +182,27 @@ class Feed(Base):
     digest: Mapped[int] = mapped_column(Key)
 
 
+class DeviceScope(Base):
+    """P5: what a device was given by its pulls: which scopes, from when, until when."""
+
+    __tablename__ = "device_scope"
+
+    device: Mapped[str] = mapped_column(String(36), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(80), primary_key=True)
+    gained_at: Mapped[str] = mapped_column(String(30))
+    lost_at: Mapped[str | None] = mapped_column(String(30))
+
+
+class DeviceLoss(Base):
+    """A record that left a device's scopes, once a pull has said so."""
+
+    __tablename__ = "device_loss"
+
+    device: Mapped[str] = mapped_column(String(36), primary_key=True)
+    record: Mapped[str] = mapped_column(String(36), primary_key=True)
+    at: Mapped[str] = mapped_column(String(30))
+
+
 class FeedHead(Base):
     """The last number given; locked by the one-at-a-time sequencer."""
 

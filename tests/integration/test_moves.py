@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from server.db import transaction
 from server.people import rights
+from server.people.tables import RoleGrant
 from server.sync.push import Envelope, push_batch
-from tests.company import Company
+from tests.company import Company, FixedClock
 from tests.phone import Phone, customer, new_id
 
 
@@ -61,19 +64,76 @@ def test_p5_a_customer_that_moves_takes_its_visits_and_photos_along(
     assert digest["count"] == 1
 
 
-def test_p5_after_a_move_the_old_rep_writes_like_a_stranger(
+def test_p5_late_work_on_a_record_that_moved_is_parked_for_its_present_owner(
     phone: Phone, client: FlaskClient, company: Company
 ) -> None:
     made = phone.create("customer", customer())
     phone.push(made)
+    cursor = phone.pull()["cursor"]
     other = Phone(client, company.rep("guangzhou"))
     hand_over(company, made, 1, other, "guangzhou")
-    phone.pull_all()
+    phone.pull(cursor)
     [result] = phone.push(phone.patch(made, 1, {"phone": "5"}))
-    assert result["outcome"] != "applied"
+    assert (result["outcome"], result["problem"]["code"]) == ("rejected", "moved")
     assert "data" not in result
-    [item] = other.pull_all()
-    assert item["data"].get("phone") is None
+    held = {item["record"]: item for item in other.pull_all()}
+    assert held[made["record"]]["data"].get("phone") is None
+    assert held[result["parked"]]["data"]["set"] == {"phone": "5"}
+
+
+def test_p5_a_record_that_only_its_creator_wrote_stays_open_until_the_loss_is_told(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
+    phone.push(made, visit)
+    cursor = phone.pull()["cursor"]
+    other = Phone(client, company.rep("guangzhou"))
+    hand_over(company, made, 1, other, "guangzhou")
+    [late] = phone.push(phone.patch(visit, 1, {"result": "done"}))
+    assert (late["outcome"], late["version"]) == ("applied", 2)
+    assert "data" not in late
+    phone.pull(cursor)
+    [told] = phone.push(phone.patch(visit, 2, {"result": "partly"}))
+    assert told["problem"]["code"] == "moved"
+
+
+def test_p5_a_create_under_a_parent_that_moved_is_taken_and_flagged(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    cursor = phone.pull()["cursor"]
+    other = Phone(client, company.rep("guangzhou"))
+    hand_over(company, made, 1, other, "guangzhou")
+    phone.pull(cursor)
+    visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
+    [result] = phone.push(visit)
+    assert (result["outcome"], result["flags"]) == ("applied", ["moved"])
+    assert visit["record"] in {item["record"] for item in other.pull_all()}
+    assert visit["record"] not in {item["record"] for item in phone.pull_all()}
+
+
+def test_p5_work_of_a_manager_who_lost_the_region_is_told_from_a_strangers(
+    phone: Phone, client: FlaskClient, company: Company, store: Session, clock: FixedClock
+) -> None:
+    manager = Phone(client, company.manager())
+    made = phone.create("customer", customer())
+    phone.push(made)
+    cursor = manager.pull()["cursor"]
+    with transaction(store):
+        store.execute(delete(RoleGrant).where(RoleGrant.user == manager.device.user))
+    [early] = manager.push(manager.patch(made, 1, {"phone": "5"}))
+    assert early["problem"]["code"] == "moved"
+    clock.advance(minutes=1)
+    assert manager.pull(cursor)["events"]
+    [late] = manager.push(manager.patch(made, 1, {"phone": "6"}))
+    assert late["problem"]["code"] == "moved"
+    clock.advance(minutes=1)
+    unseen = phone.create("customer", customer())
+    phone.push(unseen)
+    [strange] = manager.push(manager.patch(unseen, 1, {"phone": "7"}))
+    assert strange["outcome"] == "waiting"
 
 
 def test_p5_a_record_that_comes_back_is_held_again(
