@@ -18,6 +18,7 @@ from server.media.images import Picture, Unreadable, examine
 MEMORY_BYTES = 1024**3
 CPU_SECONDS = 20
 WALL_SECONDS = 40
+MODULE = "server.media.examine"
 CHILD_ENVIRONMENT = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "2"}
 Result = Picture | Unreadable
 DECODER: msgspec.msgpack.Decoder[Result] = msgspec.msgpack.Decoder(Result)
@@ -28,7 +29,7 @@ def examine_apart(file: BinaryIO) -> Result:
 
     A child that is killed by its limits costs nothing but this result.
     """
-    command = [sys.executable, "-P", "-m", "server.media.examine"]
+    command = [sys.executable, "-P", "-m", MODULE]
     try:
         done = subprocess.run(
             command,

@@ -12,6 +12,7 @@ from server.extensions import db
 from server.media.pictures import examine_blob, list_unexamined
 from server.media.sweep import clear_parts, expire_uploads, finish_stored
 from server.services import Services
+from server.sync.feed import number_feed
 
 log = structlog.get_logger()
 
@@ -36,6 +37,7 @@ STEPS: tuple[Step, ...] = (
     lambda session, services: finish_stored(session, services.media),
     look_into_blobs,
     lambda session, services: actions.tell_arrivals(session, services.sync, services.media),
+    lambda session, _services: number_feed(session),
     lambda session, services: expire_uploads(session, services.media),
     lambda session, services: clear_parts(session, services.media),
 )

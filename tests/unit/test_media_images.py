@@ -1,12 +1,12 @@
 """What the server makes of files that claim to be pictures."""
 
 import io
-import struct
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from server.media import examine as examine_module
 from server.media.claims import read_claims
 from server.media.examine import examine_apart
 from server.media.images import Picture, Unreadable, examine
@@ -167,13 +167,19 @@ def test_a_limited_child_gives_the_same_result(tmp_path: Path) -> None:
         assert examine_apart(file) == look(JPEG)
 
 
-def test_a_file_that_wants_too_much_memory_takes_only_the_child_down(tmp_path: Path) -> None:
-    head = struct.pack(">HBHHB", 11 + 6, 8, 10_900, 10_900, 3)
-    path = tmp_path / "claims-much"
-    start = JPEG.index(b"\xff\xc0")
-    path.write_bytes(JPEG[: start + 2] + head + JPEG[start + 10 :])
+def test_a_file_that_wants_too_much_memory_ends_only_its_child(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    Image.new("RGBA", (10_900, 10_900), (1, 2, 3, 4)).save(path, "PNG", compress_level=1)
     with path.open("rb") as file:
-        assert isinstance(examine_apart(file), Unreadable | Picture)
+        assert examine_apart(file) == Unreadable(content="unsupported", reason="memory")
+
+
+def test_a_child_that_dies_is_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examine_module, "MODULE", "server.media.no_such_module")
+    path = tmp_path / "picture"
+    path.write_bytes(JPEG)
+    with path.open("rb") as file:
+        assert examine_apart(file) == Unreadable(content="unsupported", reason="limits")
 
 
 @pytest.mark.parametrize("path", pictures.camera_files(), ids=lambda path: path.name)
