@@ -43,7 +43,9 @@ def run(uv: str, *command: str, groups: tuple[str, ...] = ()) -> int:
     """Runs ``command`` in the locked environment and returns its exit status."""
     wanted = [word for group in groups for word in ("--group", group)]
     prefix = [uv, "run", "--frozen", "--no-default-groups", "--python", sys.executable]
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    # A company's network may have a certificate of its own, which the system knows and pip trusts.
+    trust = {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
+    environment = {**trust, **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     environment.pop("VIRTUAL_ENV", None)
     return subprocess.run(
         [*prefix, *wanted, *command], cwd=ROOT, env=environment, check=False
