@@ -83,6 +83,11 @@ def test_p6_processes_that_save_at_once_share_one_chain(
     assert_one_unbroken_chain(client)
 
 
+def save_many(client: Client) -> None:
+    for number in range(1000):
+        client.create("visit", {"purpose": "routine", "note": "x" * 1000 + str(number)})
+
+
 def test_a_full_disk_is_said_plainly_and_saves_nothing_by_halves(
     client: Client, tmp_path: Path
 ) -> None:
@@ -91,8 +96,7 @@ def test_a_full_disk_is_said_plainly_and_saves_nothing_by_halves(
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StorageFullError, match="no space"):
-        for number in range(1000):
-            client.create("visit", {"purpose": "routine", "note": "x" * 1000 + str(number)})
+        save_many(client)
     assert_one_unbroken_chain(client)
     connection.execute("PRAGMA max_page_count = 1000000")
     assert client.get(kept.id)["purpose"] == "routine"

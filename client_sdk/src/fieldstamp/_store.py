@@ -112,8 +112,8 @@ class Store:
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[Transaction]:
         with _told_apart():
-            self._connection.execute(begin)
             try:
+                self._connection.execute(begin)
                 yield Transaction(self._connection)
                 self._connection.execute("COMMIT")
             except BaseException:

@@ -39,7 +39,7 @@ class HttpTransport:
             return self._exchange(request)
         except urllib3.exceptions.SSLError as error:
             raise OfflineError(f"no safe connection: {error}") from error
-        except urllib3.exceptions.TimeoutError as error:
+        except urllib3.exceptions.ReadTimeoutError as error:
             raise OfflineError("no answer in time", code="timeout") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise OfflineError(f"no connection: {error}") from error

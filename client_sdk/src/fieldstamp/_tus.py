@@ -29,7 +29,7 @@ from fieldstamp._values import Progress
 SMALLEST, FIRST_CHUNK, LARGEST = 64 * 1024, 256 * 1024, 8 * 1024 * 1024
 _CHECKED = 1024 * 1024
 _AIM_MS = 10_000
-_STANDSTILLS = 4
+_STANDSTILLS = 8
 _TUS = {"Tus-Resumable": "1.0.0"}
 _CREATION = "/v1/media/uploads"
 _GONE = frozenset({404, 410})
@@ -79,17 +79,19 @@ class Sender:
             self._mark(upload, state="ready", problem=problem)
 
     def _send_whole(self, upload: Upload) -> Iterator[Progress]:
-        offset, standstills = -1, 0
+        offset, furthest, standstills, key = -1, -1, 0, upload.key
         while offset < upload.bytes:
             if standstills >= _STANDSTILLS:
                 raise RefusedError("this upload does not move on", code="upload_stuck")
-            before = offset
             upload, offset = self._step(upload, offset)
-            standstills = 0 if offset > before else standstills + 1
+            if upload.key != key:
+                furthest, key = -1, upload.key
+            standstills = 0 if offset > furthest else standstills + 1
+            furthest = max(furthest, offset)
             yield Progress(
                 phase="upload",
                 item=upload.record,
-                bytes_done=max(offset, 0),
+                bytes_done=max(furthest, 0),
                 bytes_total=upload.bytes,
             )
         self._mark(upload, state="sent")
@@ -168,8 +170,9 @@ class Sender:
         """Starts again under a new key; an upload that is refused again and again is stopped."""
         fresh = replace(upload, url=None, key=self._new_key(), refusals=upload.refusals + 1)
         with self._store.write() as transaction:
-            if not _uploads.start_again(transaction, fresh):
-                raise _StoppedError
+            goes_on = _uploads.start_again(transaction, fresh)
+        if not goes_on:
+            raise _StoppedError
         return fresh
 
     def _mark(
