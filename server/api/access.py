@@ -15,7 +15,7 @@ from server.errors import Problem
 from server.extensions import db, jwt
 from server.ids import is_uuid7
 from server.people import sessions
-from server.people.principal import Principal, Role
+from server.people.principal import Principal
 from server.services import services
 
 ISSUER = "fieldstamp"
@@ -115,19 +115,17 @@ def current_principal(*, upload_only: bool = False) -> Principal:
     return principal
 
 
-def needs(*roles: Role, upload_only: bool = False) -> Callable[[View], View]:
-    """Declares what a route asks for: a signed-in person, of one of ``roles`` if any are named.
+def needs(*, upload_only: bool = False) -> Callable[[View], View]:
+    """Declares a route for people who are signed in; the view gets the principal first.
 
-    The view gets the principal as its first argument. Every route is declared by this or by
-    :func:`public`; a test reads the declarations against the access matrix.
+    What the request then may touch is decided record by record. Every route is declared by this
+    or by :func:`public`.
     """
 
     def declare(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             principal = current_principal(upload_only=upload_only)
-            if roles and not principal.roles & frozenset(roles):
-                raise Problem("forbidden")
             return view(principal, *args, **kwargs)
 
         guarded.access = "needs"  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from email.utils import format_datetime
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from server.services import services
 
@@ -38,8 +38,7 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    if "gunicorn.socket" not in request.environ:  # gunicorn writes a Date of its own
-        response.headers["Date"] = format_datetime(services().clock.now(), usegmt=True)
+    response.headers["Date"] = format_datetime(services().clock.now(), usegmt=True)
     if response.mimetype == "text/html":
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)

@@ -1,5 +1,6 @@
 """Enrolling and logging in, on both databases."""
 
+import time
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -174,6 +175,16 @@ def test_attack_10_wrong_password_and_unknown_name_give_equal_answers(
         answer.pop("request_id")
     assert answers[0]["code"] == "bad_login"
     assert answers[0] == answers[1] == answers[2]
+
+
+def test_attack_10_an_unknown_name_costs_the_server_as_much_as_a_wrong_password() -> None:
+    stored = passwords.hash_password(PASSWORD)
+    passwords.matches(None, PASSWORD)
+    spent = [time.process_time()]
+    for known in (stored, None):
+        assert not passwords.matches(known, "wrong password")
+        spent.append(time.process_time())
+    assert spent[2] - spent[1] > (spent[1] - spent[0]) / 4
 
 
 def test_attack_10_guessing_at_one_account_is_slowed_down_more_and_more(
