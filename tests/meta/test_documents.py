@@ -1,11 +1,15 @@
 """The documents name what exists, say it as it is, and lead nowhere that is not there."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from flask.testing import FlaskClient
 
+from server.sync.wire import MEMBERS, OutcomeName
 from tests.meta import tables
 from tests.meta.source import DOCS, ROOT, own_files, shown
 
@@ -43,6 +47,23 @@ def test_the_protocol_lists_every_kind() -> None:
     assert tables.kinds() in _text("docs/protocol.md"), tables.kinds()
 
 
+@pytest.mark.parametrize("member", sorted(MEMBERS))
+def test_every_member_of_a_mutation_is_documented(member: str) -> None:
+    rows = re.findall(r"^\| ([^|]+) \|", _text("docs/protocol.md"), re.MULTILINE)
+    assert f"`{member}`" in " ".join(rows)
+
+
+@pytest.mark.parametrize("outcome", get_args(OutcomeName))
+def test_every_outcome_is_documented(outcome: str) -> None:
+    assert f"\n| `{outcome}` |" in _text("docs/protocol.md")
+
+
+def test_the_protocol_names_every_route(client: FlaskClient) -> None:
+    document = client.get("/v1/openapi.json").get_json()
+    starts = {path.partition("{")[0] for path in document["paths"]}
+    assert sorted(start for start in starts if start not in _text("docs/protocol.md")) == []
+
+
 @pytest.mark.parametrize(("name", "default"), list(tables.settings()))
 def test_every_setting_is_documented_with_its_default(name: str, default: str) -> None:
     assert f"| `{name}` | {default} |" in _text("docs/operating.md")
@@ -78,10 +99,14 @@ def test_the_readme_shows_the_two_commands(name: str) -> None:
     assert f'"{name}"' in _text("dev.py")
 
 
-@pytest.mark.parametrize("name", ["CHANGELOG.md", "client_sdk/CHANGELOG.md"])
-def test_each_distribution_has_a_changelog_that_begins_with_what_is_unreleased(name: str) -> None:
-    headings = re.findall(r"^## (.+)$", _text(name), re.MULTILINE)
-    assert headings[0] == "Unreleased"
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "client_sdk"], ids=shown)
+def test_each_changelog_begins_with_the_present_version_or_what_is_unreleased(
+    folder: Path,
+) -> None:
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    changelog = (folder / "CHANGELOG.md").read_text("utf-8")
+    newest = re.findall(r"^## (.+)$", changelog, re.MULTILINE)[0]
+    assert newest in {"Unreleased", project["version"]}
 
 
 def test_no_file_speaks_of_places_outside_the_project() -> None:

@@ -13,18 +13,10 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
 import fieldstamp
-from server.app import create_app
-from server.settings import Settings
 from tests.meta.source import ROOT, SDK
 
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 PARAMETER = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    """The application as it is wired, without a store."""
-    return create_app(Settings(data=tmp_path_factory.mktemp("surface")))
 
 
 @pytest.fixture
