@@ -2,6 +2,7 @@
 
 import html
 import re
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -105,11 +106,17 @@ class Reviewer:
     user: str
     language: str = "en"
 
+    def send(self, method: str, path: str, **options: Any) -> TestResponse:
+        """A request below ``/office`` that shares nothing with the context of the test."""
+        headers = {"Accept-Language": self.language}
+        address = f"/office{path}"
+        return Context().run(
+            self.client.open, address, method=method, headers=headers, buffered=True, **options
+        )
+
     def get(self, path: str, **options: Any) -> TestResponse:
         """GET below ``/office``."""
-        return self.client.get(
-            f"/office{path}", headers={"Accept-Language": self.language}, **options
-        )
+        return self.send("GET", path, **options)
 
     def page(self, path: str, status: int = 200) -> str:
         """The text of a page, entities resolved."""
@@ -126,8 +133,7 @@ class Reviewer:
     def post(self, path: str, *, seen: str = "/", **values: Any) -> TestResponse:
         """Sends a form that carries the token of the page ``seen``."""
         form = {"csrf_token": self.token(seen), **values}
-        headers = {"Accept-Language": self.language}
-        return self.client.post(f"/office{path}", data=form, headers=headers)
+        return self.send("POST", path, data=form)
 
     def form_of(self, record: str) -> dict[str, str]:
         """The hidden fields of the form of a decision, as they stand on the page now."""

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import NoReturn
 
-from flask import Flask, g
+from flask import Flask, request
 from flask_babel import Babel
 
 from server.backoffice import assets, decisions, door, languages, photos, queue, record
 from server.backoffice.assets import asset
 from server.backoffice.blueprint import blueprint, csrf
 from server.backoffice.decisions import last_decision
-from server.backoffice.door import public
+from server.backoffice.door import REVIEWER, public
 from server.errors import LANGUAGES, Problem
 from server.services import Services
 
@@ -32,7 +32,7 @@ def _for_templates() -> dict[str, object]:
         "asset": asset,
         "language": languages.language(),
         "languages": LANGUAGES,
-        "principal": g.get("reviewer"),
+        "principal": request.environ.get(REVIEWER),
         "decided": last_decision(),
     }
 

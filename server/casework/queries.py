@@ -53,8 +53,8 @@ def waiting_for(
 
 def count_waiting(session: Session, reader: Principal) -> dict[str, int]:
     """How many items wait for ``reader``, by kind."""
-    counted = select(Item.kind, func.count()).where(_is_open(), _reached(reader))
-    return dict(session.execute(counted.group_by(Item.kind)).tuples().all())
+    counted = select(Item.kind, func.count().label("open")).where(_is_open(), _reached(reader))
+    return {row.kind: row.open for row in session.execute(counted.group_by(Item.kind))}
 
 
 def open_work(session: Session, records: Iterable[str]) -> dict[str, OpenWork]:

@@ -35,7 +35,7 @@ def names_of(store: Store, keys: Iterable[str]) -> Names:
     )
     devices = store.execute(select(Device.id, Device.name).where(Device.id.in_(wanted)))
     return Names(
-        people=dict(people.tuples().all()),
-        regions={key: (zh, en) for key, zh, en in regions},
-        devices=dict(devices.tuples().all()),
+        people={row.id: row.name for row in people},
+        regions={row.id: (row.name_zh, row.name_en) for row in regions},
+        devices={row.id: row.name for row in devices},
     )
