@@ -220,7 +220,11 @@ class Office:
 
     def _have(self, body: Any) -> Response:
         return answer(
-            {"acks": [self._photo_ack(u) for u in self.uploads.values() if self.verified]}
+            {
+                "acknowledgements": [
+                    self._photo_ack(u) for u in self.uploads.values() if self.verified
+                ]
+            }
         )
 
     def _photo_ack(self, upload: Bytes) -> dict[str, Any]:

@@ -271,7 +271,7 @@ def _item(entry: Any) -> Item:
 
 def read_photo_acks(body: _wire.JsonObject, key: _seal.PublicKey) -> list[_wire.JsonObject]:
     """The photo acknowledgements of an answer that the server signed."""
-    listed = [entry for entry in _typed(body, "acks", list) if isinstance(entry, dict)]
+    listed = [entry for entry in _typed(body, "acknowledgements", list) if isinstance(entry, dict)]
     return [ack for ack in listed if _seal.is_photo_acknowledgement(ack, key)]
 
 
