@@ -20,7 +20,7 @@ class Link:
     """
 
     def __init__(self, to_port: int) -> None:
-        self._to_port = to_port
+        self.to_port = to_port
         self._door = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class Link:
 
     def _connect(self, near: socket.socket) -> None:
         try:
-            far = socket.create_connection(("127.0.0.1", self._to_port), timeout=5)
+            far = socket.create_connection(("127.0.0.1", self.to_port), timeout=5)
         except OSError:  # nobody answers behind the link
             near.close()
             return
