@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -36,7 +35,7 @@ from tests.uploads import (
 
 CONTENT = draw(2400, 1800, format="PNG") + bytes(2_500_000)
 PATIENCE_SECONDS = 20.0
-KILLED_WHEN_FLUSHING = Path(__file__).with_name("killed_when_flushing.py")
+KILLED_WHEN_FLUSHING = "tests.integration.killed_when_flushing"
 
 
 @pytest.fixture
@@ -176,7 +175,7 @@ def test_m1_a_kill_between_the_data_and_its_offset_costs_only_the_unsaid_bytes(
     photo = declare(server)
     path = begin(server, photo)
     patch(server, path, 0, CONTENT[:100_000])
-    command = [sys.executable, str(KILLED_WHEN_FLUSHING), path.rsplit("/", 1)[1]]
+    command = [sys.executable, "-m", KILLED_WHEN_FLUSHING, path.rsplit("/", 1)[1]]
     done = subprocess.run(
         [*command, server.device.user], env=server.environment, check=False, timeout=60
     )

@@ -227,6 +227,20 @@ def test_p5_foreign_and_unknown_photos_and_uploads_look_alike(app: Flask) -> Non
     assert foreign.have(SHA256) == []
 
 
+def test_m4_bytes_brought_under_a_foreign_id_never_reach_the_record(app: Flask) -> None:
+    own, *others = carriers(app, 3)
+    photo = own.declare(CONTENT)
+    for foreign, content in zip(others, (CONTENT, draw(seed=9)), strict=True):
+        values = photo_values(foreign.new_id(), content)
+        foreign.push(created(foreign.new_id, "photo", photo, values))
+        assert foreign.outcomes[photo] == "rejected"
+        assert foreign.send(photo, content).headers["Upload-State"] == "verified"
+        run_pending(app)
+        assert state_of(app, photo) == "declared"
+    own.send(photo, CONTENT)
+    assert state_of(app, photo) == "verified"
+
+
 def test_p5_knowing_a_hash_gives_nobody_the_bytes(app: Flask) -> None:
     own, other = carriers(app, 2)
     own.send(own.declare(CONTENT), CONTENT)
@@ -374,6 +388,25 @@ def test_m1_a_newer_request_takes_over_and_the_older_one_stops(app: Flask, rep: 
     assert stopped.value.code == "offset_mismatch"
     answer = rep.patch(f"{UPLOADS}/{upload}", half, CONTENT[half:])
     assert answer.headers["Upload-State"] == "verified"
+
+
+def test_m1_who_only_asks_where_to_go_on_is_the_writer_from_then(app: Flask, rep: Carrier) -> None:
+    photo = rep.declare(CONTENT)
+    url = rep.begin(photo, len(CONTENT))
+    services: Services = app.extensions["fieldstamp"]
+
+    def ghost() -> Iterator[bytes]:
+        yield CONTENT[:1000]
+        assert rep.head(url).headers["Upload-Offset"] == "0"
+
+    with app.app_context():
+        session = db.session()
+        seen = uploads.find_upload(session, rep.device.user, url.rsplit("/", 1)[1])
+        older = uploads.take_over(session, services.media, seen)
+        with pytest.raises(Problem) as stopped:
+            receiving.receive(session, services.media, older, ghost())
+    assert stopped.value.code == "offset_mismatch"
+    assert rep.patch(url, 0, CONTENT).headers["Upload-State"] == "verified"
 
 
 def test_m1_of_two_writers_at_once_one_moves_the_offset(app: Flask, rep: Carrier) -> None:
