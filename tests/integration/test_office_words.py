@@ -52,5 +52,6 @@ def test_the_compiled_words_are_those_that_are_written() -> None:
 
 
 def listed(catalog: Catalog) -> list[tuple[str, tuple[str, ...]]]:
-    """Every text with its words, in order."""
-    return sorted((str(one.id), told(one)) for one in catalog if one.id)
+    """Every text with its words, in order; of a plural its singular."""
+    named = ((one.id, one) for one in catalog if one.id)
+    return sorted((id_ if isinstance(id_, str) else id_[0], told(one)) for id_, one in named)
