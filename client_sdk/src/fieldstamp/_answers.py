@@ -223,8 +223,8 @@ def is_acknowledged(result: Result, *, digest: str, key: _seal.PublicKey) -> boo
 
 def read_page(body: _wire.JsonObject) -> Page | str:
     """A page of the feed, or the reason why everything must be pulled again."""
-    if "resync_required" in body:
-        asked = body["resync_required"]
+    asked = body.get("resync_required")
+    if asked:
         return str(asked.get("reason")) if isinstance(asked, dict) else str(asked)
     return Page(
         epoch=_text(body, "epoch"),

@@ -166,7 +166,10 @@ class Syncer:
         left = _pace.left_s(wait, self._clock)
         if wait is None or not left or not (background or wait.asked):
             return False
-        self._stop(ServerBusyError("not yet", retry_after_s=left, request_id=None))
+        if wait.asked:
+            self._stop(ServerBusyError("not yet", retry_after_s=left, request_id=None))
+        else:
+            self._stop(FieldstampError("not yet", code="not_due", retryable=True, action=""))
         return True
 
     def _conclude(self) -> None:

@@ -137,6 +137,12 @@ WORDS = {
         "内容已保留，请稍后再同步。",
         "Everything is kept. Sync again later.",
     ),
+    "not_due": Words(
+        "下一次自动同步时间未到",
+        "the next try is due later",
+        "无需操作，稍后会再次同步。",
+        "Nothing; it is tried again later.",
+    ),
     "server_error": Words(
         "服务器出错",
         "the server failed",

@@ -97,9 +97,7 @@ def sync(client: Client, given: argparse.Namespace) -> int:
     _say(given, report, _told(report, given))
     if report.synced:
         return NEEDS_YOU if report.needs_you else DONE
-    if report.reason in {"login_needed", "unauthenticated", "token_spent", "not_enrolled"}:
-        return LOGIN
-    return NOT_YET
+    return LOGIN if report.reason == "not_enrolled" or client.status().paused else NOT_YET
 
 
 def _told(report: SyncReport, given: argparse.Namespace) -> str:
