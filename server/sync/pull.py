@@ -69,7 +69,8 @@ def pull(
     now = to_wire(sync.clock.now())
     with told_faults():
         snapshot = _look(session, reader)
-        if snapshot.unnumbered and number_feed(session):
+        if snapshot.unnumbered:
+            number_feed(session)  # it ends the snapshot, also where another one is numbering
             snapshot = _look(session, reader)
         page = _page(sync, snapshot, reader, cursor, min(max(limit, 1), MAX_PAGE))
         if reader.device is not None:
