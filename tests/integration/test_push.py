@@ -48,14 +48,18 @@ def test_p2_a_repeated_push_changes_nothing_and_says_the_same(phone: Phone, stor
         }
 
 
-def test_p2_the_same_mutation_twice_in_one_batch_has_one_effect(phone: Phone, store: Session) -> None:
+def test_p2_the_same_mutation_twice_in_one_batch_has_one_effect(
+    phone: Phone, store: Session
+) -> None:
     made = phone.create("customer", customer())
     first, again = phone.push(made, made)
     assert (first["outcome"], again["outcome"], again["replay"]) == ("applied", "applied", True)
     assert count(store, RecordVersion) == 1
 
 
-def test_p2_other_content_under_a_known_id_is_refused_and_kept(phone: Phone, store: Session) -> None:
+def test_p2_other_content_under_a_known_id_is_refused_and_kept(
+    phone: Phone, store: Session
+) -> None:
     made = phone.create("customer", customer())
     phone.push(made)
     forged = {**made, "set": customer(name="别的名字")}
