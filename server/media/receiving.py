@@ -24,7 +24,8 @@ def receive(
     """Appends ``pieces`` under the lease of ``upload``; returns it as it stands afterwards.
 
     However the body ends, what came is kept. No lock and no connection is held between flushes.
-    *Raises* ``offset_mismatch`` where a newer request took the lease over, ``upload_gone``.
+    *Raises* ``offset_mismatch`` where a newer request took the lease over, ``upload_gone``,
+    ``unavailable`` where the disk takes no more.
     """
     if upload.received == 0:
         media.parts.create(upload.id)
@@ -34,6 +35,8 @@ def receive(
     except FileNotFoundError as error:
         give_up(session, media, upload)
         raise Problem("upload_gone") from error
+    except OSError as error:  # a full disk: what the offset counts stays, the rest comes again
+        raise Problem("unavailable") from error
     return find_upload(session, upload.user, upload.id)
 
 
@@ -75,7 +78,8 @@ def _flush(session: Session, media: Media, upload: UploadStatus, part: Part, dur
 def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus:
     """Checks a complete upload against its hash: ``verified``, or ``refused`` and quarantined.
 
-    May be called again at any time, also by two at once: there is one result.
+    May be called again at any time, also by two at once: there is one result. *Raises*
+    ``unavailable`` where the store takes no more now.
     """
     if upload.state != "stored":
         return upload
@@ -86,6 +90,8 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
         placed = media.originals.put_file(media.parts.path(upload.id), sha256=upload.sha256)
     except FileNotFoundError:
         give_up(session, media, upload)  # unless another finisher has settled it meanwhile
+    except OSError as error:  # the bytes are safe in their part file; the sweep tries again
+        raise Problem("unavailable") from error
     else:
         _settle(session, media, upload, placed if isinstance(placed, Placed) else None)
     return find_upload(session, upload.user, upload.id)

@@ -78,8 +78,10 @@ def patch(server: LiveServer, path: str, offset: int, body: bytes) -> requests.R
     return requests.patch(server.url + path, data=body, headers=headers, timeout=60)
 
 
-def open_patch(server: LiveServer, path: str, sent: bytes, *, announced: int) -> socket.socket:
-    """A PATCH from offset 0 of which only ``sent`` goes out."""
+def open_patch(
+    server: LiveServer, path: str, sent: bytes, *, announced: int | None = None
+) -> socket.socket:
+    """A PATCH from offset 0 of which only ``sent`` goes out; chunked if nothing is announced."""
     line = socket.create_connection(("127.0.0.1", server.port), timeout=30)
     headers = {
         "Host": "localhost",
@@ -87,8 +89,8 @@ def open_patch(server: LiveServer, path: str, sent: bytes, *, announced: int) ->
         **TUS,
         **BODY,
         "Upload-Offset": "0",
-        "Content-Length": str(announced),
     }
+    headers |= {"Content-Length": str(announced)} if announced else {"Transfer-Encoding": "chunked"}
     text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     line.sendall(f"PATCH {path} HTTP/1.1\r\n{text}\r\n".encode() + sent)
     return line
@@ -195,6 +197,25 @@ def refusal_comes(server: LiveServer, path: str) -> None:
         if answer.status_code == 503:
             return
     raise AssertionError("nothing was refused")
+
+
+def test_a_body_of_unknown_length_is_taken_to_its_proper_end(server: LiveServer) -> None:
+    path = begin(server, declare(server))
+    headers = {**server.device.headers, **TUS, **BODY, "Upload-Offset": "0"}
+    chunks = (CONTENT[at : at + 50_000] for at in range(0, len(CONTENT), 50_000))
+    answer = requests.patch(server.url + path, data=chunks, headers=headers, timeout=60)
+    assert (answer.status_code, answer.headers["Upload-State"]) == (204, "verified")
+
+
+def test_m1_a_chunked_body_that_breaks_off_is_not_success(server: LiveServer) -> None:
+    path = begin(server, declare(server))
+    line = open_patch(server, path, b"2710\r\n" + CONTENT[:9000])
+    line.shutdown(socket.SHUT_WR)
+    assert line.recv(100).startswith(b"HTTP/1.1 503")
+    line.close()
+    offset = int(head(server, path).headers["Upload-Offset"])
+    assert offset <= 9000
+    assert patch(server, path, offset, CONTENT[offset:]).headers["Upload-State"] == "verified"
 
 
 def test_a_silent_client_holds_its_slot_for_a_limited_time(settings: Settings) -> None:

@@ -446,6 +446,24 @@ def test_m4_an_upload_left_between_its_last_byte_and_its_check_is_finished_later
     assert state_of(app, photo) == "verified"
 
 
+def test_m4_a_store_out_of_order_says_so_and_the_sweep_finishes_later(
+    app: Flask, rep: Carrier, media_folder: Path
+) -> None:
+    photo = rep.declare(CONTENT)
+    url = rep.begin(photo, len(CONTENT))
+    incoming = media_folder / "blobs" / "incoming"
+    incoming.rmdir()
+    incoming.write_bytes(b"in the way")
+    answer = rep.patch(url, 0, CONTENT)
+    assert (answer.status_code, code(answer)) == (503, "unavailable")
+    assert (answer.headers["Upload-State"], state_of(app, photo)) == ("stored", "declared")
+    run_pending(app)
+    incoming.unlink()
+    incoming.mkdir()
+    run_pending(app)
+    assert state_of(app, photo) == "verified"
+
+
 def test_m1_an_upload_whose_part_file_is_lost_says_so(rep: Carrier, media_folder: Path) -> None:
     photo = rep.declare(CONTENT)
     url = rep.begin(photo, len(CONTENT))
