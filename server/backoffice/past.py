@@ -59,13 +59,12 @@ def version_views(
 
 def _version(lens: Lens, kind: RecordKind, version: StoredVersion) -> VersionView:
     device = lens.names.devices.get(version.device or "")
-    wall = version.captured.get("wall")
     return VersionView(
         version=version.version,
         who=words.writer(lens, version.user),
         where=device or words.say(words.WRITERS, version.writer),
         at=lens.moment(version.at),
-        captured=captured_at(lens, version.captured) if wall else "",
+        captured=captured_at(lens, version.captured),
         seal=version.seal,
         seal_words=words.say(words.SEALS, version.seal),
         live=version.live,

@@ -20,6 +20,7 @@ from server.sync.kinds import RecordKind
 
 PAGE = 30
 SHOWN_PHOTOS = 3
+"""Thumbnails on one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ def queue(principal: Principal) -> Page:
         filters=kind_filters(principal),
         wanted=wanted,
         after=after,
+        shown_photos=SHOWN_PHOTOS,
     )
 
 
