@@ -78,7 +78,8 @@ def take(store: Store, subject: str, *, pace: Pace, now: datetime) -> None:
     """
     with transaction(store):
         attempt = _locked(store, subject, now)
-        if now < attempt.until:
+        # Requests of one moment are counted in any order: only a wait that was set refuses.
+        if now < attempt.until and pace.wait(attempt.tries):
             seconds = math.ceil((attempt.until - now).total_seconds())
             raise Problem("too_many", retry_after=seconds)
         fresh = now - attempt.until > pace.forget

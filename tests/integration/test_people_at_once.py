@@ -1,6 +1,7 @@
 """What people do at the same moment: real threads on real databases."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
@@ -9,6 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from server.errors import Problem
+from server.people import attempts
 from server.people.tables import Device, RefreshToken, Session
 from tests.company import Company
 from tests.phones import Phone, issue_code
@@ -69,3 +72,16 @@ def test_attack_10_guesses_at_once_are_all_counted(
     assert phone.enrol("AAAAAAAAAA").status_code == 403
     answers = _all_at_once(app, phone, "/v1/auth/enrol", phone.about(code="AAAAAAAAAA"))
     assert sorted(status for status, _ in answers) == [403] * 4 + [429] * 2
+
+
+def test_colleagues_who_log_in_at_the_same_moment_are_not_taken_for_guessers(
+    company: Company,
+) -> None:
+    """The request that began first may be counted last."""
+    now, office = company.services.clock.now(), attempts.subject("address", "192.0.2.1")
+    for number in range(attempts.ADDRESS.free - 1):
+        moment = now - timedelta(milliseconds=number)
+        attempts.take(company.store, office, pace=attempts.ADDRESS, now=moment)
+    attempts.take(company.store, office, pace=attempts.ADDRESS, now=now)
+    with pytest.raises(Problem, match="too_many"):
+        attempts.take(company.store, office, pace=attempts.ADDRESS, now=now)
