@@ -43,20 +43,20 @@ class Audit:
     replica: Replica
     count: Count
 
-    def look(self) -> Iterator[str]:
-        """Compares everything; yields the name of each thing that is lost."""
+    def look(self) -> Iterator[tuple[str, list[str]]]:
+        """Compares everything; yields each thing that is lost, and what of it."""
         unsent = {item.record for item in self.client.outbox() if item.what == "upload"}
         for mutation in self.client.mutations():
             self._count(mutation)
             if mutation.state in KEPT_HERE:
                 continue
             if missing := self._missing(mutation):
-                yield f"{mutation.kind} {mutation.record}: {', '.join(missing)}"
+                yield f"{mutation.kind} {mutation.record}", missing
             if mutation.kind in BYTES and mutation.action == "create":
                 if mutation.record in unsent:
                     self.count.waiting += 1
                 elif not self._has_original(mutation):
-                    yield f"original {mutation.record}"
+                    yield f"original {mutation.record}", ["the bytes"]
 
     def _count(self, mutation: Mutation) -> None:
         self.count.mutations += 1
@@ -107,12 +107,15 @@ def _holds(stands: object, value: object) -> bool:
 def count_lost(crew: Crew, server: str) -> Count:
     """Compares every device of ``crew`` with the server at that address."""
     count = Count(devices=len(crew.devices))
+    lost: dict[str, dict[str, None]] = {}
     for device in crew.devices:
         asker = Asker.login(server, device.username, device.password)
         with Client(device.store) as client:
             audit = Audit(client=client, asker=asker, replica=asker.pull_all(), count=count)
-            count.names_of_lost += audit.look()
-    count.lost = len(count.names_of_lost)
+            for thing, missing in audit.look():
+                lost.setdefault(thing, {}).update(dict.fromkeys(missing))
+    count.lost = len(lost)
+    count.names_of_lost = [f"{thing}: {', '.join(missing)}" for thing, missing in lost.items()]
     return count
 
 

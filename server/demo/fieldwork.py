@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from fieldstamp import Client, Position, Record
-from server.demo.drawing import draw_signature
+from server.demo.drawing import draw_pictures, draw_signature
 from server.demo.job import CaseFound, Job
 
 FAR_DEGREES = 0.02
@@ -28,8 +28,7 @@ class Pictures:
     A picture of the caller's own shows anything.
     """
 
-    def __init__(self, names: list[str]) -> None:
-        files = [Path(name) for name in names]
+    def __init__(self, files: list[Path]) -> None:
         self._any = cycle(files)
         self._by_tag: dict[str, Iterator[Path]] = {}
         for tag in {file.stem.rpartition("-")[0] for file in files}:
@@ -53,9 +52,18 @@ class Day:
 
 
 def start_day(job: Job, client: Client, *, now: datetime) -> Day:
-    """A day of ``job`` that ends at ``now``."""
+    """A day of ``job`` that ends at ``now``, with a camera full of pictures."""
     chance = Random(job.seed)  # noqa: S311 - the same day each time, not a secret
-    return Day(job=job, client=client, pictures=Pictures(job.photos), chance=chance, now=now)
+    files = [Path(name) for name in job.photos] or _draw(job, client)
+    return Day(job=job, client=client, pictures=Pictures(files), chance=chance, now=now)
+
+
+def _draw(job: Job, client: Client) -> list[Path]:
+    """As many pictures as the day needs, in a folder beside the device's store."""
+    wanted = {"store_front": job.visits, "display": job.visits, "receipt": job.visits // 2 + 1}
+    if job.case is not None:
+        wanted |= dict.fromkeys(client.kinds()["policy"]["required_tags"], 1)
+    return draw_pictures(Path(job.store).with_name("camera"), wanted, seed=job.seed)
 
 
 def work(day: Day) -> None:
@@ -74,11 +82,12 @@ def work(day: Day) -> None:
         _find_goods(day, day.job.case)
 
 
-def sign_cases(day: Day) -> None:
+def sign_cases(job: Job, client: Client) -> None:
     """A region manager signs the cases that wait for it."""
-    for case in day.client.records("cross_region_case"):
+    chance = Random(job.seed)  # noqa: S311 - the same hand each time, not a secret
+    for case in client.records("cross_region_case"):
         if case.get("state") == "unsigned":
-            _sign(day, case, "region_manager", day.job.name)
+            _sign(client, chance, case, part="region_manager", signer=job.name)
 
 
 def _visit(day: Day, customer: Record, number: int) -> Record:
@@ -107,7 +116,8 @@ def _visit(day: Day, customer: Record, number: int) -> Record:
     _attach(day, visit, "store_front", source="app_camera")
     if is_store or number == 0:
         _attach(day, visit, "display", source="gallery" if number == 0 else "app_camera")
-    _sign(day, visit, "customer", customer["contacts"][0]["name"])
+    signer = customer["contacts"][0]["name"]
+    _sign(day.client, day.chance, visit, part="customer", signer=signer)
     return visit
 
 
@@ -138,10 +148,10 @@ def _attach(day: Day, parent: Record, tag: str, *, source: str) -> None:
     day.client.attach(parent, day.pictures.take(tag), tag=tag, source=source, captured=day.now)
 
 
-def _sign(day: Day, parent: Record, part: str, signer: str) -> None:
-    strokes = [[day.chance.randint(0, 300), day.chance.randint(0, 120)] for _ in range(24)]
+def _sign(client: Client, chance: Random, parent: Record, *, part: str, signer: str) -> None:
+    strokes = [[chance.randint(0, 300), chance.randint(0, 120)] for _ in range(24)]
     image = draw_signature(signer)
-    day.client.sign(parent, part=part, signer=signer, image=image, strokes=strokes)
+    client.sign(parent, part=part, signer=signer, image=image, strokes=strokes)
 
 
 def _report(day: Day, visit: Record) -> None:
@@ -200,4 +210,4 @@ def _find_goods(day: Day, found: CaseFound) -> None:
     case = day.client.create("cross_region_case", fields)
     for tag in day.client.kinds()["policy"]["required_tags"]:
         _attach(day, case, tag, source="app_camera")
-    _sign(day, case, "affected_dealer", "钱老板")
+    _sign(day.client, day.chance, case, part="affected_dealer", signer="钱老板")

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 MARKER = "FIELDSTAMP-DEMO"
-OWN = ("server", "devices", "photos", "crew.json", "master.json", "server.log")
+OWN = ("server", "devices", "crew.json", "master.json", "server.log")
 """All that a demonstration writes beside its marker."""
 
 

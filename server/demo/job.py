@@ -28,6 +28,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     visits: int
     photos: list[str]
+    """Pictures of the caller's; none: the device draws its own."""
     contested: str | None = None
     """A customer whose telephone number this person corrects, as a colleague does."""
     contested_phone: str = ""

@@ -44,8 +44,10 @@ def _do(job: Job, step: Step) -> None:
             client.login(job.username, job.password, name=job.name)
         return
     with Client(job.store, transport=NoNetwork()) as client:
-        day = start_day(job, client, now=SystemClock().now())
-        work(day) if step == "work" else sign_cases(day)
+        if step == "sign":
+            sign_cases(job, client)
+        else:
+            work(start_day(job, client, now=SystemClock().now()))
 
 
 def _sync(job: Job) -> tuple[int, SyncReport]:

@@ -102,7 +102,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _stay(stage: story.Stage, server: "subprocess.Popen[bytes]", tell: Callable[..., None]) -> None:
-    tell("address", url=stage.url)
+    tell("address", url=f"{stage.url}/office/")
     tell("logins", password=PASSWORD)
     for person in PEOPLE:
         roles = ", ".join(f"{role}{f'@{place}' if place else ''}" for role, place in person.grants)

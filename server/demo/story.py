@@ -25,7 +25,6 @@ from server.demo.company import (
     SEED,
     invent_master_data,
 )
-from server.demo.drawing import draw_pictures
 from server.demo.folder import Crew, CrewDevice, write_crew
 from server.demo.founding import Founded, found_company
 from server.demo.job import CaseFound, Job, Told
@@ -35,7 +34,6 @@ from server.extensions import db
 from server.services import Services, services
 from server.settings import load
 
-CASE_TAGS = ("goods", "batch", "count_on_vehicle", "vehicle", "storage_place", "price", "document")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic"})
 CUTS = 5
 LEAST_CUT, MOST_CUT = 20_000, 400_000
@@ -56,7 +54,7 @@ class Wishes:
     folder: Path
     port: int
     photos: list[Path]
-    """The caller's own pictures; none: the demonstration draws some."""
+    """The caller's own pictures; none: each device draws some."""
     visits: int
 
 
@@ -170,7 +168,7 @@ def _jobs(stage: Stage, *, bad_link: str) -> list[Job]:
             store=_store(stage, username),
             seed=SEED + number,
             visits=stage.wishes.visits,
-            photos=[str(path) for path in _photos(stage, username, number)],
+            photos=_photos(stage, number),
             **{"server": stage.url, **surprises[username]},
         )
         for number, username in enumerate(FIELD_CREW)
@@ -183,16 +181,11 @@ def _store(stage: Stage, username: str) -> str:
     return str(folder / "field.db")
 
 
-def _photos(stage: Stage, username: str, number: int) -> list[Path]:
-    """Drawn for this device alone; or the caller's, each device beginning with another one."""
-    if given := stage.wishes.photos:
-        start = number % len(given)
-        return given[start:] + given[:start]
-    visits = stage.wishes.visits
-    wanted = {"store_front": visits, "display": visits, "receipt": visits // 2 + 1}
-    wanted |= dict.fromkeys(CASE_TAGS, 1) if number == 0 else {}
-    folder = stage.wishes.folder / "photos" / username
-    return draw_pictures(folder, wanted, seed=SEED + number)
+def _photos(stage: Stage, number: int) -> list[str]:
+    """The caller's pictures, each device beginning with another one."""
+    given = [str(path) for path in stage.wishes.photos]
+    start = number % max(len(given), 1)
+    return given[start:] + given[:start]
 
 
 def _contested(founded: Founded) -> str:

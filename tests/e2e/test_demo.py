@@ -1,0 +1,132 @@
+"""The demonstration: it loses nothing, and its count sees it where something is lost."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from sqlalchemy import delete, select
+
+from fieldstamp import Client
+from server.app import create_app
+from server.db import transaction
+from server.demo.folder import MARKER, read_crew
+from server.extensions import db
+from server.settings import load
+from server.sync.tables import Feed, Record, RecordVersion
+
+COMMAND = [sys.executable, "-m", "server.cli"]
+ENVIRONMENT = {**os.environ, "LANG": "en_GB.UTF-8"}
+PATIENCE_SECONDS = 120
+
+
+def call(*arguments: str) -> tuple[int, str]:
+    """Status and output of a command of the server."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode()
+
+
+def summary(output: str) -> dict[str, Any]:
+    """The last line."""
+    said: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return said
+
+
+@contextmanager
+def running_demo(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A demonstration that stays up: its address and its process."""
+    command = [*COMMAND, "demo", "--data", str(folder), "--visits", "1"]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = "".join(iter(process.stdout.readline, "Press Ctrl-C to end.\n"))
+            address = re.search(r"http://127\.0\.0\.1:\d+", said)
+            assert address is not None, said
+            yield address[0], process
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def remove_record(folder: Path, kind: str) -> str:
+    """Takes every row of one record away, behind the server's back; its id."""
+    app = create_app(load({}, data=folder / "server"))
+    with app.app_context():
+        store = db.session()
+        with transaction(store):
+            record = store.scalars(select(Record).where(Record.kind == kind)).first()
+            assert record is not None
+            for table in (Feed, RecordVersion):
+                store.execute(delete(table).where(table.record == record.key))
+            removed = record.id
+            store.delete(record)
+        db.session.remove()
+        db.engine.dispose()
+    return removed
+
+
+def remove_original(folder: Path) -> str:
+    """Deletes the file of one original, behind the server's back; the id of its photo."""
+    with Client(read_crew(folder).devices[0].store) as device:
+        photo = device.records("photo")[0]
+    sha256 = photo["sha256"]
+    (folder / "server" / "blobs" / sha256[:2] / sha256[2:4] / sha256).unlink()
+    return photo.id
+
+
+def test_p6_the_demonstration_loses_nothing_and_says_so_in_one_line(tmp_path: Path) -> None:
+    status, output = call("demo", "--exit", "--visits", "2", "--data", str(tmp_path / "demo"))
+    assert status == 0, output
+    said = summary(output)
+    assert (said["devices"], said["lost"], said["names_of_lost"]) == (3, 0, [])
+    assert (said["conflicts"], said["rejected"], said["waiting"]) == (1, 1, 0)
+    assert said["mutations"] >= 40
+    assert said["photos_verified"] >= 15
+    assert 0 < said["seconds"] < PATIENCE_SECONDS
+
+
+def test_p6_the_count_names_a_removed_record_and_a_removed_original(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    with running_demo(folder) as (address, process):
+        count = ("demo-count", "--data", str(folder), "--server", address)
+        status, output = call(*count)
+        assert (status, summary(output)["lost"]) == (0, 0), output
+        record, photo = remove_record(folder, "visit_report"), remove_original(folder)
+        status, output = call(*count)
+        assert status == 1
+        assert summary(output)["lost"] == 2, output
+        names = " ".join(summary(output)["names_of_lost"])
+        assert record in names
+        assert f"original {photo}" in names
+        again, said = call("demo", "--data", str(folder))
+        assert again == 1
+        assert "already runs" in said
+    assert process.returncode == 0
+    try:
+        requests.get(f"{address}/healthz", timeout=5)
+    except requests.ConnectionError:
+        return
+    raise AssertionError("the demonstration left its server behind")
+
+
+def test_a_folder_of_anything_else_is_refused_and_not_touched(tmp_path: Path) -> None:
+    kept = tmp_path / "server" / "fieldstamp.sqlite"
+    kept.parent.mkdir()
+    kept.write_bytes(b"somebody's work")
+    status, said = call("demo", "--exit", "--data", str(tmp_path))
+    assert status == 1
+    assert "nothing in it was touched" in said
+    assert kept.read_bytes() == b"somebody's work"
+    assert not (tmp_path / MARKER).exists()
