@@ -151,7 +151,7 @@ def _take_bytes(upload: UploadStatus) -> Response | None:
         raise Problem("too_large", extra={"limit": upload.length - upload.received})
     media = services().media
     with upload_slot(request):
-        leased = uploads.take_over(db.session(), media, upload)
+        leased = uploads.take_over(db.session(), media, upload, offset=upload.received)
         body = Body(request, limit=leased.length - leased.received)
         if leased.state == "open":
             g.upload = receiving.receive(db.session(), media, leased, body.pieces())

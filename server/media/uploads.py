@@ -142,11 +142,14 @@ def find_upload(session: Session, user: str, upload: str) -> UploadStatus:
     return to_status(row)
 
 
-def take_over(session: Session, media: Media, upload: UploadStatus) -> UploadStatus:
-    """Makes the asker the writer of an open upload, as it was seen; the older one loses its lease.
+def take_over(
+    session: Session, media: Media, upload: UploadStatus, *, offset: int | None = None
+) -> UploadStatus:
+    """Makes the asker the writer of an open upload; the older one loses its lease.
 
     A connection that a changed network left behind stops at its next flush. *Raises*
-    ``offset_mismatch`` where the upload moved on since it was looked up, ``upload_gone``.
+    ``offset_mismatch`` where ``offset`` is given and the upload stands elsewhere by now, and
+    ``upload_gone``.
     """
     if upload.state == "gone" or (
         upload.state == "open" and upload.expires_at <= media.clock.now()
@@ -159,11 +162,11 @@ def take_over(session: Session, media: Media, upload: UploadStatus) -> UploadSta
             session,
             Upload.id == upload.id,
             Upload.state == "open",
-            Upload.received == upload.received,
+            *([] if offset is None else [Upload.received == offset]),
             lease=Upload.lease + 1,
         )
         current = find_upload(session, upload.user, upload.id)
-    if not taken:
+    if not taken and offset is not None:
         raise Problem("offset_mismatch", extra={"offset": current.received})
     return current
 

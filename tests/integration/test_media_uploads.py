@@ -409,6 +409,18 @@ def test_m1_who_only_asks_where_to_go_on_is_the_writer_from_then(app: Flask, rep
     assert rep.patch(url, 0, CONTENT).headers["Upload-State"] == "verified"
 
 
+def test_who_asks_while_bytes_come_in_is_told_the_newest_offset(app: Flask, rep: Carrier) -> None:
+    url = rep.begin(rep.declare(CONTENT), len(CONTENT))
+    services: Services = app.extensions["fieldstamp"]
+    with app.app_context():
+        session = db.session()
+        seen = uploads.find_upload(session, rep.device.user, url.rsplit("/", 1)[1])
+        rep.patch(url, 0, CONTENT[:700])
+        assert uploads.take_over(session, services.media, seen).received == 700
+        with pytest.raises(Problem):
+            uploads.take_over(session, services.media, seen, offset=seen.received)
+
+
 def test_m1_of_two_writers_at_once_one_moves_the_offset(app: Flask, rep: Carrier) -> None:
     photo = rep.declare(CONTENT)
     url = rep.begin(photo, len(CONTENT))
