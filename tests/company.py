@@ -1,6 +1,6 @@
 """A small company for tests: regions, people, devices. The same values every time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -155,6 +155,16 @@ class Company:
         with transaction(self.store):
             found = self.store.get_one(Device, device.id)
             devices.revoke(self.store, found, erase="scopes", now=self.services.clock.now())
+
+    def again(self, device: DeviceHandle) -> DeviceHandle:
+        """The same device with a new session and token, after a long time."""
+        now = self.services.clock.now()
+        with transaction(self.store):
+            session = sessions.open_session(
+                self.store, self.services.ids, user=device.user, device=device.id, now=now
+            )
+            key = session.id
+        return replace(device, session=key, token=issue_token(key))
 
     def rep(self, region: str = "shanghai") -> DeviceHandle:
         """A rep of that region with a device."""

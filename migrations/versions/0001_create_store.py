@@ -317,6 +317,7 @@ def _create_awaited() -> None:
         "awaited",
         sa.Column("awaited", sa.String(length=80), nullable=False),
         sa.Column("mutation", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("looked_at", sa.String(length=30), nullable=False),
         sa.ForeignKeyConstraint(
             ["mutation"], ["mutation.key"], name=op.f("fk_awaited_mutation_mutation")
         ),

@@ -49,6 +49,8 @@ class Deciding:
     pending: dict[str, Pending] = field(default_factory=dict)
     decided: dict[str, Decided] = field(default_factory=dict)
     reused: list[Mutation] = field(default_factory=list)
+    late: frozenset[str] = frozenset()
+    """Mutations that have waited as long as they may."""
     stopped: set[str] = field(default_factory=set)
     """Mutations that a fault in a rule stopped; nothing of them is stored."""
 
@@ -130,6 +132,8 @@ class Deciding:
             return None
 
     def _accept(self, one: Pending, decision: Decision) -> None:
+        if one.mutation.id in self.late and _waits_for_records(decision.outcome):
+            decision = park(_as(self.batch, one), one.mutation, rejected("unknown_reference"))
         _as(self.batch, one).apply(one.mutation, decision)
         self.decided[one.mutation.id] = Decided(
             mutation=one.mutation,
@@ -263,6 +267,11 @@ class Deciding:
 def _as(batch: Batch, one: Pending) -> Batch:
     """The batch in the eyes of the one who sent ``one``."""
     return replace(batch, sender=one.sender, writer=one.writer)
+
+
+def _waits_for_records(outcome: Outcome) -> bool:
+    """Whether it waits for what a device should have sent; a kind may be long in coming."""
+    return not outcome.is_final and not any(name.startswith("kind:") for name in outcome.waits_for)
 
 
 def _is_sound(unit: Sequence[Pending]) -> bool:

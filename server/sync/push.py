@@ -43,6 +43,8 @@ class Envelope:
 
     sender: Principal
     writer: Sender = "device"
+    late: frozenset[str] = frozenset()
+    """Mutations that have waited as long as they may: a final outcome now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,7 @@ class _Pushing:
             verdicts=self.verdicts,
             at=to_wire(now),
             pending=_pending(self.session, sender, loaded),
+            late=self.envelope.late,
         )
         told = deciding.take(mutations)
         decided = list(deciding.decided.values())

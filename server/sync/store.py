@@ -188,8 +188,10 @@ def _write_unapplied(rows: Rows, decided: Sequence[Decided], keys: Mapping[str, 
             for item in kept
         ],
     )
-    awaited = {(name, keys[item.mutation.id]) for item in kept for name in item.outcome.waits_for}
-    rows.insert(AWAITED, ("awaited", "mutation"), sorted(awaited))
+    awaited = {
+        (name, keys[item.mutation.id], "") for item in kept for name in item.outcome.waits_for
+    }
+    rows.insert(AWAITED, ("awaited", "mutation", "looked_at"), sorted(awaited))
 
 
 RECORD_COLUMNS = (

@@ -136,6 +136,8 @@ class Awaited(Base):
 
     awaited: Mapped[str] = mapped_column(String(80), primary_key=True)
     mutation: Mapped[int] = mapped_column(ForeignKey("mutation.key"), primary_key=True)
+    looked_at: Mapped[str] = mapped_column(String(30), default="")
+    """When the sweep last looked at it; empty: never."""
 
 
 class RecordVersion(Base):

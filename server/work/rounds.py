@@ -1,6 +1,7 @@
 """What the worker does when it wakes: plain functions, also called by tests and the demo."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import cast
 
 import structlog
@@ -13,6 +14,7 @@ from server.media.pictures import examine_blob, list_unexamined
 from server.media.sweep import clear_parts, expire_uploads, finish_stored
 from server.services import Services
 from server.sync.feed import number_feed
+from server.sync.waiting import sweep_waiting
 
 log = structlog.get_logger()
 
@@ -38,6 +40,9 @@ STEPS: tuple[Step, ...] = (
     look_into_blobs,
     lambda session, services: actions.tell_arrivals(session, services.sync, services.media),
     lambda session, _services: number_feed(session),
+    lambda session, services: sweep_waiting(
+        session, services.sync, term=timedelta(days=services.policy.sync.waiting_days)
+    ),
     lambda session, services: expire_uploads(session, services.media),
     lambda session, services: clear_parts(session, services.media),
 )

@@ -1,11 +1,16 @@
 """What waits, and what is decided together: ``after``, groups, missing records. Both databases."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
-from tests.company import Company
+from server.sync.kinds import Registry
+from server.sync.waiting import sweep_waiting
+from tests.company import Company, FixedClock
 from tests.phone import Phone, customer, new_id
 
 
@@ -138,3 +143,48 @@ def test_p6_a_revoked_device_hands_in_its_work_which_is_parked_for_its_manager(
     assert (item["kind"], item["data"]["code"]) == ("parked", "device_revoked")
     assert item["data"]["set"] == made["set"]
     assert item["data"]["captured"] == {"wall": "2026-03-01T10:00:00+08:00"}
+
+
+TERM = timedelta(days=14)
+
+
+def test_p8_what_waited_too_long_for_a_record_is_refused_and_kept(
+    phone: Phone, company: Company, store: Session, clock: FixedClock
+) -> None:
+    visit = phone.create("visit", {"customer": new_id(), "purpose": "routine"})
+    phone.push(visit)
+    clock.advance(days=13)
+    assert sweep_waiting(store, company.services.sync, term=TERM) == 0
+    clock.advance(days=2)
+    assert sweep_waiting(store, company.services.sync, term=TERM) == 1
+    phone = Phone(phone.client, company.again(phone.device))
+    [told] = phone.push(visit)
+    assert (told["outcome"], told["replay"]) == ("rejected", True)
+    assert told["problem"]["code"] == "unknown_reference"
+    assert [item["data"]["code"] for item in phone.pull_all()] == ["unknown_reference"]
+
+
+def test_p8_what_waits_for_a_kind_has_no_term_and_is_decided_once_the_kind_is_known(
+    phone: Phone, company: Company, store: Session, clock: FixedClock
+) -> None:
+    made = phone.create("shop", customer())
+    phone.push(made)
+    clock.advance(days=400)
+    sync = company.services.sync
+    assert sweep_waiting(store, sync, term=TERM) == 0
+    shop = replace(sync.registry.kinds["customer"], name="shop")
+    upgraded = replace(sync, registry=Registry.of([*sync.registry.kinds.values(), shop]))
+    assert sweep_waiting(store, upgraded, term=TERM) == 1
+    phone = Phone(phone.client, company.again(phone.device))
+    assert fate(phone, made)["outcome"] == "applied"
+
+
+def test_p8_an_incomplete_group_is_refused_after_its_term(
+    phone: Phone, company: Company, store: Session, clock: FixedClock
+) -> None:
+    one, two = grouped(phone, customer(), customer(), of=3)
+    phone.push(one, two)
+    clock.advance(days=15)
+    assert sweep_waiting(store, company.services.sync, term=TERM) == 2
+    phone = Phone(phone.client, company.again(phone.device))
+    assert outcomes(phone.push(one, two)) == ["rejected", "rejected"]
