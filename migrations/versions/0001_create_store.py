@@ -176,6 +176,7 @@ def _create_mutation() -> None:
         sa.Column("sig", sa.String(length=100), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=True),
         sa.Column("seal", sa.String(length=10), nullable=False),
+        sa.Column("forked", sa.Boolean(), nullable=False),
         sa.Column("epoch", sa.String(length=40), nullable=False),
         sa.Column("outcome", sa.String(length=10), nullable=False),
         sa.Column("code", sa.String(length=40), nullable=True),

@@ -93,6 +93,8 @@ def _proof(sync: Sync, told: Told) -> dict[str, Any]:
         received_at=stored.received_at,
     )
     proof: dict[str, Any] = {"ack": acknowledge(sync.key, row)}
+    if told.mutation.forked or stored.forked:
+        proof["fork"] = True
     if stored.outcome.name == "rejected":
         proof["parked"] = stored.id
     if told.replay:

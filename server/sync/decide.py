@@ -215,7 +215,7 @@ def _edit(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -> Ed
 
 def _device(batch: Batch, mutation: Mutation) -> str | None:
     """The device of the own-edit rule; two reviewers never count as one, so they have none."""
-    return mutation.device if batch.writer == "device" else None
+    return mutation.writer if batch.writer == "device" else None
 
 
 def _is_foreign(there: Head, edit: Edit) -> bool:

@@ -58,6 +58,7 @@ class Deciding:
         """What is said about each mutation, in order."""
         replays = [self._replay(mutation) for mutation in mutations]
         fresh = [one for one, told in zip(mutations, replays, strict=True) if told is None]
+        fresh = [replace(one, forked=one.id in self.loaded.forked) for one in fresh]
         for mutation in fresh:
             self._admit(mutation)
         unique = {mutation.id: mutation for mutation in fresh}
@@ -242,7 +243,7 @@ class Deciding:
         if decided.mutation.content != mutation.content:
             return Told.reused(mutation)
         told = Told(
-            mutation=mutation,
+            mutation=decided.mutation,
             stored=self._stored(decided),
             derived=decided.derived,
             replay=mutation.id in seen,

@@ -1,7 +1,7 @@
 """Loads what a batch needs: mutations already known, records locked, parents, references."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ HEAD_COLUMNS = (
     " field_versions, created_at"
 )
 MUTATION_COLUMNS = (
-    'key, id, "user", content, digest, epoch, outcome, code, version, result, received_at'
+    'key, id, "user", content, digest, epoch, outcome, code, version, result, received_at, forked'
 )
 
 
@@ -38,6 +38,7 @@ class StoredMutation:
     epoch: str
     outcome: Outcome
     received_at: str
+    forked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ class Loaded:
     waiting: list[Waiting] = field(default_factory=list)
     moved: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
+    forked: frozenset[str] = frozenset()
+    """Mutations of the batch whose place in their device's chain another one has."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -96,9 +99,7 @@ def load(
         *([sender.user] if lock else []),
     )
     loaded = Loaded(epoch=first[0])
-    wanted = {mutation.id for mutation in mutations}
-    wanted |= {mutation.after for mutation in mutations if mutation.after}
-    loaded.known = known_mutations(rows, wanted)
+    _load_known(rows, loaded, mutations)
     loaded.waiting = chain_waiting_for(rows, mutations)
     loaded.known |= {one.stored.id: one.stored for one in loaded.waiting}
     concerned = [*mutations, *(one.mutation for one in loaded.waiting)]
@@ -165,6 +166,26 @@ def refused_creates(rows: Rows, records: Iterable[str]) -> dict[tuple[str, str],
     return {(user, record): mutation for user, record, mutation in found}
 
 
+def _load_known(rows: Rows, loaded: Loaded, mutations: Sequence[Mutation]) -> None:
+    """What is known under these ids, and who stands at their places (device, n)."""
+    ids = {one.id for one in mutations} | {one.after for one in mutations if one.after}
+    found = rows.select(
+        f"SELECT {MUTATION_COLUMNS}, device, n FROM mutation WHERE {rows.among('id')}"
+        f" OR ({rows.among('device')} AND {rows.among('n')})",
+        rows.listed(sorted(ids)),
+        rows.listed(sorted({one.device for one in mutations if one.device and one.n})),
+        rows.listed(sorted({one.n for one in mutations if one.n})),
+    )
+    in_order = sorted(found, reverse=True)  # of several at one place, the first to come stands
+    taken: dict[tuple[str, int], str] = {(row[12], row[13]): row[1] for row in in_order}
+    loaded.known = {row[1]: _stored_mutation(row) for row in found if row[1] in ids}
+    forked: set[str] = set()
+    for one in mutations:
+        if one.device and one.n and taken.setdefault((one.device, one.n), one.id) != one.id:
+            forked.add(one.id)
+    loaded.forked = frozenset(forked)
+
+
 def known_mutations(rows: Rows, ids: Iterable[str]) -> dict[str, StoredMutation]:
     """Mutations of these ids that the store has, whoever sent them."""
     found = rows.select(
@@ -196,6 +217,7 @@ def _stored_mutation(row: Row) -> StoredMutation:
         epoch=row[5],
         outcome=outcome,
         received_at=row[10],
+        forked=bool(row[11]),
     )
 
 
@@ -236,9 +258,10 @@ def waiting_for(rows: Rows, awaited: Iterable[str]) -> list[Waiting]:
 
 
 def _waiting(row: Row) -> Waiting:
-    stored, device = _stored_mutation(row), row[11]
-    mutation = read_mutation(orjson.loads(row[12]), user=stored.user, device=device)
-    return Waiting(mutation=mutation, stored=stored, writer=row[13])
+    stored, device = _stored_mutation(row), row[12]
+    mutation = read_mutation(orjson.loads(row[13]), user=stored.user, device=device)
+    mutation = replace(mutation, forked=stored.forked)
+    return Waiting(mutation=mutation, stored=stored, writer=row[14])
 
 
 def awaitable(mutations: Iterable[Mutation]) -> set[str]:

@@ -131,7 +131,7 @@ def _take_along(writing: Writing, finals: dict[str, Head]) -> None:
 
 FRESH_COLUMNS = (
     "key", "id", "writer", "user", "device", "n", "body", "content", "prev", "sig", "digest",
-    "seal", "epoch", "outcome", "code", "version", "result", "received_at",
+    "seal", "forked", "epoch", "outcome", "code", "version", "result", "received_at",
 )  # fmt: skip
 
 
@@ -151,6 +151,7 @@ def _mutation_row(writing: Writing, item: Decided, keys: Mapping[str, int]) -> R
         seal.sig if seal else None,
         mutation.digest,
         item.verdict,
+        mutation.forked,
         writing.loaded.epoch,
         outcome.name,
         outcome.code,

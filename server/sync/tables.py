@@ -95,6 +95,8 @@ class MutationRow(Base):
     sig: Mapped[str | None] = mapped_column(String(100))
     digest: Mapped[str | None] = mapped_column(String(64))
     seal: Mapped[str] = mapped_column(String(10))
+    forked: Mapped[bool] = mapped_column()
+    """Another mutation had its (device, n) before."""
     epoch: Mapped[str] = mapped_column(String(40))
     outcome: Mapped[str] = mapped_column(String(10))
     code: Mapped[str | None] = mapped_column(String(40))

@@ -69,8 +69,15 @@ class Mutation:
     seal: Seal | None = None
     captured: Mapping[str, Any] = field(default_factory=dict)
     """When and where by the device's own account; orders nothing (P9)."""
+    forked: bool = False
+    """Another mutation stands at its place in the device's chain: a copied or rolled-back store."""
     malformed: Mapping[str, str] = field(default_factory=dict)
     """Members that are not of the wire's form: the mutation is rejected and kept."""
+
+    @property
+    def writer(self) -> str | None:
+        """The device of the own-edit rule: a forked mutation counts as another device's."""
+        return f"{self.device}~fork" if self.forked else self.device
 
     @property
     def digest(self) -> str | None:
