@@ -222,3 +222,38 @@ def test_p2_a_bad_network_changes_nothing_about_what_arrives(
     sync(other)
     assert len(other.records("visit")) == len(photos)
     assert [other.get(photo.id)["state"] for photo in photos] == ["verified"] * len(photos)
+
+
+def test_p6_what_was_refused_is_corrected_and_sent_again(device: Client) -> None:
+    visit = save_visit(device)
+    sync(device)
+    at = "2026-11-22T10:00:00+08:00"
+    before = "2026-11-22T09:00:00+08:00"
+    device.patch(visit.id, {"check_in": {"at": at}, "check_out": {"at": before}})
+    (need,) = device.sync().run().needs_you
+    assert need.fields
+    corrected = {"check_in": {"at": before}, "check_out": {"at": at}}
+    device.patch(visit.id, corrected, restores={"parked": need.id})
+    report = device.sync().run()
+    assert (report.synced, report.needs_you) == (True, ()), report
+    assert device.get(need.id)["state"] == "restored"
+    assert device.get(visit.id)["check_out"] == {"at": at}
+
+
+def test_p6_the_value_that_lost_is_restored_by_one_change(
+    enrol: Enroller, rep: str, device: Client
+) -> None:
+    other = enrol(rep)
+    visit = save_visit(device)
+    sync(device)
+    sync(other)
+    device.patch(visit.id, {"topics": "first"})
+    other.patch(visit.id, {"topics": "second"})
+    sync(device)
+    sync(other)
+    (conflict,) = other.records("conflict")
+    other.patch(visit.id, conflict["lost"], resolves=[conflict.id])
+    sync(other)
+    sync(device)
+    assert device.get(visit.id)["topics"] == "second"
+    assert device.get(conflict.id)["state"] == "resolved"
