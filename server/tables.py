@@ -1,6 +1,7 @@
 """Imports every module of tables, so that ``Base.metadata`` is complete. Nothing else."""
 
 import server.casework.tables
+import server.journal.tables
 import server.media.tables
 import server.people.tables
 import server.sync.tables  # noqa: F401

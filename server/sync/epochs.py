@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -10,11 +11,19 @@ from server.clock import Clock, from_wire, to_wire
 from server.db import transaction
 from server.sync.tables import Epoch, FeedHead
 
+Reason = Literal["first", "restored", "cursor_ahead"]
+"""Why an epoch began: a new store; a backup; a device that knew more than the store does."""
+
 
 def current_epoch(session: Session) -> str | None:
     """The name of the running epoch; None for a store that nobody has opened yet."""
     newest = select(Epoch.name).order_by(Epoch.number.desc()).limit(1)
     return session.execute(newest).scalar_one_or_none()
+
+
+def first_epoch(session: Session) -> str:
+    """The name of a store's first epoch: what the store and all its backups have in common."""
+    return session.execute(select(Epoch.name).where(Epoch.number == 1)).scalar_one()
 
 
 def changed_at(session: Session) -> datetime | None:
@@ -30,8 +39,31 @@ def open_store(session: Session, clock: Clock) -> str:
         found = current_epoch(session)
         if found is not None:
             return found
-        name = f"e-{secrets.token_hex(4)}"
-        began = {"number": 1, "name": name, "reason": "first", "started_at": to_wire(clock.now())}
-        session.execute(insert(Epoch).values(**began))
-        session.execute(insert(FeedHead).values(id=1, seq=0))
-        return name
+        session.execute(insert(FeedHead).values(id=1, seq=0, floor=0))
+        return add_epoch(session, clock, reason="first")
+
+
+def follow_epoch(session: Session, clock: Clock, *, ended: str, reason: Reason) -> str:
+    """The epoch after ``ended``; begins it unless somebody else has done so."""
+    with transaction(session):
+        # Whoever holds the head of the feed is alone, on PostgreSQL too.
+        session.execute(select(FeedHead.seq).with_for_update())
+        running = current_epoch(session)
+        if running is not None and running != ended:
+            return running
+        return add_epoch(session, clock, reason=reason)
+
+
+def add_epoch(session: Session, clock: Clock, *, reason: Reason) -> str:
+    """Begins an epoch in the caller's transaction; versions made before it belong to others."""
+    newest = session.scalar(select(Epoch.number).order_by(Epoch.number.desc()).limit(1))
+    name = f"e-{secrets.token_hex(4)}"
+    session.execute(
+        insert(Epoch).values(
+            number=(newest or 0) + 1,
+            name=name,
+            reason=reason,
+            started_at=to_wire(clock.now()),
+        )
+    )
+    return name

@@ -55,6 +55,7 @@ class Loaded:
     """What the store knows of a batch."""
 
     epoch: str
+    epoch_number: int = 1
     known: dict[str, StoredMutation] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -95,10 +96,10 @@ def load(
     # P2: two pushes of one user never decide the same mutation at once.
     lock = "" if rows.sqlite else ", pg_advisory_xact_lock(hashtextextended(?, 0))"
     [first] = rows.select(
-        f"SELECT name{lock} FROM epoch ORDER BY number DESC LIMIT 1",
+        f"SELECT name, number{lock} FROM epoch ORDER BY number DESC LIMIT 1",
         *([sender.user] if lock else []),
     )
-    loaded = Loaded(epoch=first[0])
+    loaded = Loaded(epoch=first[0], epoch_number=first[1])
     _load_known(rows, loaded, mutations)
     loaded.waiting = chain_waiting_for(rows, mutations)
     loaded.known |= {one.stored.id: one.stored for one in loaded.waiting}

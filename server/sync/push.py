@@ -23,6 +23,7 @@ from server.sync.answers import Told, result_of
 from server.sync.batch import Batch, Sender
 from server.sync.deciding import MENDED_SECONDS, Deciding, Pending
 from server.sync.engine import Sync
+from server.sync.lineage import rebase
 from server.sync.load import Loaded, known_links, load
 from server.sync.rows import Rows
 from server.sync.store import Decided, Writing, keep_reused, write
@@ -139,6 +140,7 @@ class _Pushing:
         rows, sender = Rows(self.session), self.envelope.sender
         now = self.sync.clock.now()
         loaded = load(rows, self.sync.registry, mutations, sender=sender)
+        mutations = rebase(rows, loaded, mutations)
         self.epoch = loaded.epoch
         deciding = Deciding(
             batch=_batch(self.sync, self.envelope, loaded),

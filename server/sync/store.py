@@ -237,7 +237,8 @@ def _write_versions(
     writing: Writing, decided: Sequence[Decided], mutation_keys: Mapping[str, int]
 ) -> None:
     columns = (
-        "record", "version", "mutation", "user", "device", "writer", "state", "changed", "at",
+        "record", "version", "mutation", "user", "device", "writer", "epoch", "state", "changed",
+        "at",
     )  # fmt: skip
     history = [
         (
@@ -247,6 +248,7 @@ def _write_versions(
             item.user,
             item.mutation.device,
             item.writer,
+            writing.loaded.epoch_number,
             written.head.state,
             _changed_text(written),
             writing.at,

@@ -153,6 +153,8 @@ class RecordVersion(Base):
     user: Mapped[str] = mapped_column(String(36))
     device: Mapped[str | None] = mapped_column(String(36))
     writer: Mapped[str] = mapped_column(String(10))
+    epoch: Mapped[int] = mapped_column(Integer)
+    """P1: the number of the epoch that gave the version its number."""
     state: Mapped[int] = mapped_column(SmallInteger)
     changed: Mapped[str] = mapped_column(Text)
     at: Mapped[str] = mapped_column(String(30))
