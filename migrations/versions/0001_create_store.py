@@ -32,6 +32,7 @@ def upgrade() -> None:
     _create_picture()
     _create_record_version()
     _create_unapplied()
+    _create_feed_mark()
     _create_device_scope()
     _create_device_loss()
     _create_device()
@@ -124,6 +125,9 @@ def _create_feed_head() -> None:
         "feed_head",
         sa.Column("id", sa.SmallInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "floor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_head")),
     )
 
@@ -213,6 +217,7 @@ def _create_record() -> None:
         sa.Column("field_versions", sa.Text(), nullable=False),
         sa.Column("created_at", sa.String(length=30), nullable=False),
         sa.Column("updated_at", sa.String(length=30), nullable=False),
+        sa.Column("aged", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_record")),
         sa.UniqueConstraint("id", name=op.f("uq_record_id")),
     )
@@ -515,4 +520,13 @@ def _create_device_loss() -> None:
         sa.Column("record", sa.String(length=36), nullable=False),
         sa.Column("at", sa.String(length=30), nullable=False),
         sa.PrimaryKeyConstraint("device", "record", name=op.f("pk_device_loss")),
+    )
+
+
+def _create_feed_mark() -> None:
+    op.create_table(
+        "feed_mark",
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_feed_mark")),
     )

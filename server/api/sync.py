@@ -7,7 +7,7 @@ from flask import Response, request
 from marshmallow import fields, validate
 
 from server.api.access import needs, public
-from server.api.envelope import FIELD_ERRORS, Envelope
+from server.api.envelope import FIELD_ERRORS, Envelope, text
 from server.api.kinds import SCHEMA, describe_kinds
 from server.api.openapi import Blueprint
 from server.api.problem import language
@@ -19,26 +19,41 @@ from server.proof.encoding import sha256_hex
 from server.services import services
 from server.settings import Settings
 from server.sync import epochs
+from server.sync.digest import break_down, repair
 from server.sync.fate import fate_of
 from server.sync.pull import DEFAULT_PAGE, MAX_PAGE
 from server.sync.pull import pull as pull_page
 from server.sync.push import Envelope as PushedBy
 from server.sync.push import push_batch
+from server.sync.snapshot import take_snapshot
 from server.sync.wire import MAX_BATCH, PROTOCOL
 
 blueprint = Blueprint("sync", __name__, url_prefix="/v1/sync", description="Records")
 Body = dict[str, Any]
 
 
-class PushEnvelope(Envelope):
-    """A batch of mutations; each is read by the engine, so that one bad one stays alone (P8)."""
+def _limit() -> fields.Integer:
+    return fields.Integer(
+        strict=True,
+        load_default=DEFAULT_PAGE,
+        error_messages=FIELD_ERRORS,
+        validate=validate.Range(min=1, max=MAX_PAGE, error="too_big:{max}"),
+    )
 
-    protocol = fields.Integer(
+
+def _protocol() -> fields.Integer:
+    return fields.Integer(
         required=True,
         strict=True,
         error_messages=FIELD_ERRORS,
         validate=validate.Equal(PROTOCOL, error="choice"),
     )
+
+
+class PushEnvelope(Envelope):
+    """A batch of mutations; each is read by the engine, so that one bad one stays alone (P8)."""
+
+    protocol = _protocol()
     acked_through = fields.Integer(strict=True, error_messages=FIELD_ERRORS)
     sent_at = fields.String(error_messages=FIELD_ERRORS)
     mutations = fields.List(fields.Raw(), required=True, error_messages=FIELD_ERRORS)
@@ -47,19 +62,31 @@ class PushEnvelope(Envelope):
 class PullEnvelope(Envelope):
     """Where the device stands; a null cursor begins."""
 
-    protocol = fields.Integer(
-        required=True,
-        strict=True,
-        error_messages=FIELD_ERRORS,
-        validate=validate.Equal(PROTOCOL, error="choice"),
-    )
+    protocol = _protocol()
     schema = fields.Integer(strict=True, error_messages=FIELD_ERRORS)
     cursor = fields.String(required=True, allow_none=True, error_messages=FIELD_ERRORS)
-    limit = fields.Integer(
-        strict=True,
-        load_default=DEFAULT_PAGE,
+    limit = _limit()
+
+
+class SnapshotEnvelope(Envelope):
+    """Which page of the replacement; null begins."""
+
+    protocol = _protocol()
+    page = fields.String(required=True, allow_none=True, error_messages=FIELD_ERRORS)
+    limit = _limit()
+
+
+class DigestEnvelope(Envelope):
+    """A scope, and the buckets (last byte of the id, hex) whose content is wanted."""
+
+    protocol = _protocol()
+    scope = text(80)
+    repair = fields.List(
+        fields.String(
+            validate=validate.Regexp("^[0-9a-f]{2}\\Z", error="format"), error_messages=FIELD_ERRORS
+        ),
+        validate=validate.Length(max=256, error="too_many:{max}"),
         error_messages=FIELD_ERRORS,
-        validate=validate.Range(min=1, max=MAX_PAGE, error="too_big:{max}"),
     )
 
 
@@ -151,6 +178,30 @@ def pull(principal: Principal, body: Body) -> Response:
         services().sync, db.session(), principal, cursor=body["cursor"], limit=body["limit"]
     )
     return Response(page, mimetype="application/json")
+
+
+@blueprint.route("/snapshot", methods=["POST"])
+@needs()
+@blueprint.arguments(SnapshotEnvelope)
+@blueprint.response(200)
+def snapshot(principal: Principal, body: Body) -> Response:
+    """The paged replacement of all that the device holds; the tail cursor comes with it."""
+    page = take_snapshot(
+        services().sync, db.session(), principal, page=body["page"], limit=body["limit"]
+    )
+    return Response(page, mimetype="application/json")
+
+
+@blueprint.route("/digest", methods=["POST"])
+@needs()
+@blueprint.arguments(DigestEnvelope)
+@blueprint.response(200)
+def digest(principal: Principal, body: Body) -> Response:
+    """A scope's digest by the last byte of the record id, or the content of some buckets."""
+    scope, buckets = body["scope"], body.get("repair")
+    if buckets is None:
+        return Response(break_down(db.session(), principal, scope), mimetype="application/json")
+    return Response(repair(db.session(), principal, scope, buckets), mimetype="application/json")
 
 
 @blueprint.route("/mutations/<mutation>", methods=["GET"])

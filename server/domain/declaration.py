@@ -27,6 +27,7 @@ class Behaviour(TypedDict, total=False):
     derive: Callable[[Change, Data | None], Data]
     fold: Callable[[Data, tuple[Change, ...]], Data]
     effects: Callable[[Change], Any]
+    is_closed: Callable[[Data], bool]
     summary: tuple[str, ...]
     label: str
 

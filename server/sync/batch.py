@@ -32,6 +32,8 @@ class Head:
     parent: str | None
     key: int | None = None
     created_at: str = ""
+    aged: bool = False
+    """Closed so long ago that devices no longer hold it; a new version brings it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ class Cursor:
     user: str
     device: str | None
     seq: int
+    floor: int
+    """What had been removed from the feed when this cursor began."""
     scopes: frozenset[str]
     backfills: tuple[Backfill, ...] = ()
 
@@ -35,17 +37,18 @@ class Cursor:
             self.user,
             self.device,
             self.seq,
+            self.floor,
             sorted(self.scopes),
             [[fill.scope, fill.until] for fill in self.backfills],
         ]
-        return _serializer(secret).dumps(fields)
+        return serializer(secret, SALT).dumps(fields)
 
     @classmethod
     def read(cls, secret: str, text: str) -> Self | None:
         """The cursor in ``text``; None where this server did not sign it."""
         try:
-            fields: Any = _serializer(secret).loads(text)
-            epoch, user, device, seq, scopes, backfills = fields
+            fields: Any = serializer(secret, SALT).loads(text)
+            epoch, user, device, seq, floor, scopes, backfills = fields
         except (BadSignature, ValueError):
             return None
         return cls(
@@ -53,6 +56,7 @@ class Cursor:
             user=user,
             device=device,
             seq=seq,
+            floor=floor,
             scopes=frozenset(scopes),
             backfills=tuple(Backfill(scope=scope, until=until) for scope, until in backfills),
         )
@@ -62,5 +66,6 @@ class Cursor:
         return replace(self, seq=seq)
 
 
-def _serializer(secret: str) -> URLSafeSerializer:
-    return URLSafeSerializer(secret, salt=SALT, signer_kwargs={"digest_method": hashlib.sha256})
+def serializer(secret: str, salt: str) -> URLSafeSerializer:
+    """Signs what a device keeps for the server, and reads nothing else."""
+    return URLSafeSerializer(secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})

@@ -332,6 +332,7 @@ def _next_version(
         fields=change.after,
         versions={**head.versions, **stamps},
         placement=placement,
+        aged=False,
     )
     return Written(head=after, changed=changed, effects=kind.effects(change))
 

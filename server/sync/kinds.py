@@ -81,6 +81,11 @@ def nothing_folded(_parent: Data, _children: tuple["Change", ...]) -> Data:
     return {}
 
 
+def never_closed(_data: Data) -> bool:
+    """Of a kind that devices hold without end."""
+    return False
+
+
 def no_effects(_change: Change) -> tuple[Effect, ...]:
     """The effects of a kind that asks nobody to act."""
     return ()
@@ -122,6 +127,8 @@ class RecordKind:
     """Server-owned fields of this record that follow from children written beneath it."""
     effects: Callable[[Change], tuple[Effect, ...]] = no_effects
     """Who must act now."""
+    is_closed: Callable[[Data], bool] = never_closed
+    """Whether nothing is to be done about the record any more, so that it may leave devices."""
     summary: tuple[str, ...] = ()
     """Fields that a list shows, in order."""
     label: str | None = None

@@ -12,28 +12,18 @@ import orjson
 from sqlalchemy.orm import Session
 
 from server.clock import to_wire
-from server.db import begin_snapshot, told_faults
+from server.db import told_faults
 from server.people.principal import Principal
-from server.sync.batch import LIVE
 from server.sync.cursor import Backfill, Cursor
 from server.sync.engine import Sync
-from server.sync.feed import number_feed, to_wire_sum
+from server.sync.feed import to_wire_sum
 from server.sync.given import ToldDevice, note_told
-from server.sync.rows import Row, Rows
+from server.sync.items import held_scopes, item_text, records_by_key
+from server.sync.rows import Row
+from server.sync.view import ScopeRow, Snapshot, look
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeRow:
-    """A scope as the feed has it at the moment of the snapshot."""
-
-    key: int
-    name: str
-    last_seq: int
-    records: int
-    digest: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,28 +40,13 @@ class Page:
     resync: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What a page is read from."""
-
-    rows: Rows
-    epoch: str
-    head: int
-    scopes: Mapping[str, ScopeRow]
-    """The reader's scopes that the feed knows, by name."""
-    unnumbered: bool
-
-
 def pull(
     sync: Sync, session: Session, reader: Principal, *, cursor: str | None, limit: int
 ) -> bytes:
     """The answer to a pull, as JSON. ``limit`` is at most :data:`MAX_PAGE`."""
     now = to_wire(sync.clock.now())
     with told_faults():
-        snapshot = _look(session, reader)
-        if snapshot.unnumbered:
-            number_feed(session)  # it ends the snapshot, also where another one is numbering
-            snapshot = _look(session, reader)
+        snapshot = look(session, reader)
         page = _page(sync, snapshot, reader, cursor, min(max(limit, 1), MAX_PAGE))
         if reader.device is not None:
             began = cursor is None or page.resync is not None
@@ -90,31 +65,20 @@ def page_told(page: Page, *, began: bool) -> ToldDevice:
     )
 
 
-def _look(session: Session, reader: Principal) -> Snapshot:
-    """Head, epoch and scopes, in the first statement of one snapshot."""
-    begin_snapshot(session)
-    rows = Rows(session)
-    found = rows.select(
-        "SELECT key, name, last_seq, records, digest, 0, 0, '' FROM scope"
-        f" WHERE {rows.among('name')}"
-        " UNION ALL SELECT 0, '', 0, 0, 0, seq,"
-        " (SELECT count(*) FROM (SELECT 1 FROM feed WHERE seq IS NULL LIMIT 1) AS pending),"
-        " (SELECT name FROM epoch ORDER BY number DESC LIMIT 1) FROM feed_head",
-        rows.listed(sorted(reader.scopes)),
-    )
-    head = next(row for row in found if row[0] == 0)
-    scopes = {row[1]: ScopeRow(*row[:5]) for row in found if row[0]}
-    return Snapshot(rows=rows, epoch=head[7], head=head[5], scopes=scopes, unnumbered=bool(head[6]))
-
-
-def _page(sync: Sync, snapshot: Snapshot, reader: Principal, text: str | None, limit: int) -> Page:
-    fresh = Cursor(
+def begin(snapshot: Snapshot, reader: Principal, *, seq: int = 0) -> Cursor:
+    """A cursor that knows nothing before ``seq``."""
+    return Cursor(
         epoch=snapshot.epoch,
         user=reader.user,
         device=reader.device,
-        seq=0,
+        seq=seq,
+        floor=snapshot.floor,
         scopes=reader.scopes,
     )
+
+
+def _page(sync: Sync, snapshot: Snapshot, reader: Principal, text: str | None, limit: int) -> Page:
+    fresh = begin(snapshot, reader)
     if text is None:
         return _fill(snapshot, reader, Page(cursor=fresh), limit)
     cursor = Cursor.read(sync.secret, text)
@@ -130,6 +94,8 @@ def _unusable(snapshot: Snapshot, reader: Principal, cursor: Cursor | None) -> s
         return "cursor_unknown"
     if cursor.epoch != snapshot.epoch:
         return "epoch_changed"
+    if cursor.seq < snapshot.floor != cursor.floor:
+        return "cursor_too_old"
     return "cursor_ahead" if cursor.seq > snapshot.head else None
 
 
@@ -200,16 +166,13 @@ def _below(found: Sequence[Row], until: int) -> int:
     return found[-1][0] - 1 if found else until
 
 
-RECORD_COLUMNS = "key, id, kind, version, state, parent, scopes, hash, data"
-
-
 def _items(
     snapshot: Snapshot, reader: Principal, page: Page, found: Sequence[Row], *, since: int
 ) -> Iterable[str]:
     """One item a record; a put is preceded by its parent's where the device may not have it."""
-    records = _records(snapshot, {row[2] for row in found})
+    records = records_by_key(snapshot.rows, {row[2] for row in found})
     parents = {record[5] for record in records.values() if record[5]} - set(records)
-    records |= _records(snapshot, _news(snapshot, parents, since))
+    records |= records_by_key(snapshot.rows, _news(snapshot, parents, since))
     names = {scope.key: scope.name for scope in snapshot.scopes.values()}
     sent: set[int] = set()
     for _seq, scope, key, _item, _version in found:
@@ -217,10 +180,10 @@ def _items(
             if record[0] in sent:
                 continue
             sent.add(record[0])
-            held = [name for name in orjson.loads(record[6]) if name in reader.scopes]
+            held = held_scopes(record, reader)
             if not held:
                 page.left.append(record[1])
-            yield _item_text(record, held, left=names[scope])
+            yield item_text(record, held, left=names[scope])
 
 
 def _news(snapshot: Snapshot, parents: set[int], since: int) -> set[int]:
@@ -239,40 +202,12 @@ def _news(snapshot: Snapshot, parents: set[int], since: int) -> set[int]:
     return {row[0] for row in found}
 
 
-def _records(snapshot: Snapshot, keys: set[int]) -> dict[int, Row]:
-    if not keys:
-        return {}
-    rows = snapshot.rows
-    found = rows.select(
-        f"SELECT {RECORD_COLUMNS} FROM record WHERE {rows.among('key')}",
-        rows.listed(sorted(keys)),
-    )
-    return {row[0]: row for row in found}
-
-
 def _with_parents(records: Mapping[int, Row], record: Row) -> list[Row]:
     """The record behind those of its ancestors that are at hand."""
     line = [record]
     while (parent := records.get(line[0][5])) is not None:
         line.insert(0, parent)
     return line
-
-
-def _item_text(record: Row, held: Sequence[str], *, left: str) -> str:
-    """A put, a withdrawal, or a leave where none of the reader's scopes holds the record."""
-    _key, id_, kind, version, state, _parent, _scopes, data_hash, data = record
-    if not held:
-        return f'{{"item":"leave","kind":"{kind}","record":"{id_}","scope":"{left}"}}'
-    pairs = orjson.dumps(held).decode()
-    if state != LIVE:
-        return (
-            f'{{"item":"withdrawn","kind":"{kind}","record":"{id_}",'
-            f'"version":{version},"scopes":{pairs}}}'
-        )
-    return (
-        f'{{"item":"put","kind":"{kind}","record":"{id_}","version":{version},'
-        f'"scopes":{pairs},"hash":"{data_hash}","data":{data}}}'
-    )
 
 
 def _digests(snapshot: Snapshot, reader: Principal) -> list[dict[str, Any]]:

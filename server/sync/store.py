@@ -197,6 +197,7 @@ def _write_unapplied(rows: Rows, decided: Sequence[Decided], keys: Mapping[str, 
 
 RECORD_COLUMNS = (
     "key", "version", "state", "region", "scopes", "data", "hash", "field_versions", "updated_at",
+    "aged",
 )  # fmt: skip
 NEW_COLUMNS = (*RECORD_COLUMNS, "id", "kind", "parent", "creator", "created_at")
 
@@ -225,6 +226,7 @@ def _record_row(writing: Writing, head: Head) -> Row:
         *writing.texts[head.id],
         pack_versions(head),
         writing.at,
+        head.aged,
     )
 
 
@@ -279,6 +281,8 @@ def _write_feed(writing: Writing, finals: Mapping[str, Head]) -> None:
     leaves: list[FeedRow] = []
     replaced: list[FeedRow] = []
     for head in finals.values():
+        if head.aged:  # it moves unseen
+            continue
         puts += _puts(writing, head, scopes)
         old = before.get(head.id)
         if old is not None:
@@ -307,7 +311,7 @@ def _replaced(writing: Writing, old: Head, head: Head, scopes: Mapping[str, int]
     """The feed rows that the new ones replace, as they were counted."""
     key, live = writing.keys[old.id], old.state == LIVE
     digest = record_digest(old.id, old.version, writing.loaded.hashes[old.id]) if live else 0
-    was_in = old.placement.scopes
+    was_in = frozenset() if old.aged else old.placement.scopes
     return [
         FeedRow(
             scopes[scope],
@@ -316,23 +320,24 @@ def _replaced(writing: Writing, old: Head, head: Head, scopes: Mapping[str, int]
             old.version,
             digest if scope in was_in else 0,
         )
-        for scope in sorted(was_in | head.placement.scopes)
+        for scope in sorted(old.placement.scopes | head.placement.scopes)
     ]
 
 
 def _scope_sums(rows: Rows, names: Iterable[str]) -> dict[str, ScopeSum]:
     """The scopes by name; those that nothing was in yet are made."""
     wanted = sorted(names)
-    known = _find_scopes(rows, wanted)
+    known = find_scopes(rows, wanted)
     missing = [(name, 0, 0, 0) for name in wanted if name not in known]
     if missing:
         columns = ("name", "last_seq", "records", "digest")
         rows.insert(SCOPE, columns, missing, skip_known=True)
-        known = _find_scopes(rows, wanted)
+        known = find_scopes(rows, wanted)
     return known
 
 
-def _find_scopes(rows: Rows, names: Sequence[str]) -> dict[str, ScopeSum]:
+def find_scopes(rows: Rows, names: Sequence[str]) -> dict[str, ScopeSum]:
+    """The scopes of these names that there are."""
     found = rows.select(
         f"SELECT name, key, records, digest FROM scope WHERE {rows.among('name')}",
         rows.listed(names),

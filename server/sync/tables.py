@@ -67,6 +67,8 @@ class Record(Base):
     """JSON: field → [version, device, n, last version by any other device]."""
     created_at: Mapped[str] = mapped_column(String(30))
     updated_at: Mapped[str] = mapped_column(String(30))
+    aged: Mapped[bool] = mapped_column(default=False)
+    """Closed so long ago that devices no longer hold it; whoever may write it still may."""
 
 
 class MutationRow(Base):
@@ -215,4 +217,15 @@ class FeedHead(Base):
     __tablename__ = "feed_head"
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    seq: Mapped[int] = mapped_column(Key)
+    floor: Mapped[int] = mapped_column(Key, default=0)
+    """Withdrawals and leaves up to here were removed; an older cursor must begin anew."""
+
+
+class FeedMark(Base):
+    """Where the feed stood at the start of a day, so that rows need no time of their own."""
+
+    __tablename__ = "feed_mark"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
     seq: Mapped[int] = mapped_column(Key)

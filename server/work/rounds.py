@@ -13,6 +13,7 @@ from server.extensions import db
 from server.media.pictures import examine_blob, list_unexamined
 from server.media.sweep import clear_parts, expire_uploads, finish_stored
 from server.services import Services
+from server.sync.aging import compact, mark_day, sweep_aged
 from server.sync.feed import number_feed
 from server.sync.waiting import sweep_waiting
 
@@ -35,6 +36,15 @@ def look_into_blobs(session: Session, services: Services) -> int:
     return done
 
 
+def keep_days(session: Session, services: Services) -> int:
+    """Once a day: closed work of long ago leaves the devices, and old traces leave the feed."""
+    now = services.clock.now()
+    if not mark_day(session, now):
+        return 0
+    months = services.policy.sync.hold_months
+    return 1 + sweep_aged(session, services.sync, months=months) + compact(session, now)
+
+
 STEPS: tuple[Step, ...] = (
     lambda session, services: finish_stored(session, services.media),
     look_into_blobs,
@@ -43,6 +53,7 @@ STEPS: tuple[Step, ...] = (
     lambda session, services: sweep_waiting(
         session, services.sync, term=timedelta(days=services.policy.sync.waiting_days)
     ),
+    keep_days,
     lambda session, services: expire_uploads(session, services.media),
     lambda session, services: clear_parts(session, services.media),
 )

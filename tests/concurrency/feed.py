@@ -226,6 +226,7 @@ def _numbering(url: str) -> dict[str, int]:
         )
     ).one()
     session.close()
+    session.get_bind().engine.dispose()
     count, distinct, first, last, unnumbered = row
     gaps = last - first + 1 - distinct if count else 0
     return {"gaps": gaps, "doubled": count - unnumbered - distinct, "unnumbered": unnumbered}

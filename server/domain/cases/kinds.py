@@ -6,7 +6,7 @@ from server.casework.items import Effect, OpenItem
 from server.domain.cases import rules
 from server.domain.cases.schemas import CrossRegionCase
 from server.domain.declaration import kind_from_schema
-from server.domain.review.rules import SUBMITTED, b1_items, b2_reasoned
+from server.domain.review.rules import SUBMITTED, b1_items, b2_reasoned, is_decided
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
 from server.sync.kinds import Change, Data, RecordKind
@@ -43,6 +43,7 @@ def cross_region_case_kind(policy: Policy) -> RecordKind:
         derive=derive,
         fold=fold,
         effects=effects,
+        is_closed=is_decided,
         summary=("affected_market", "accused", "found_at", "missing_tags", "flags"),
         label="accused",
     )

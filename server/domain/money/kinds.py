@@ -8,6 +8,7 @@ from server.domain.review.rules import (
     b1_items,
     b2_reasoned,
     derive_review,
+    is_decided,
     reopen_on_evidence,
     review_step,
 )
@@ -35,6 +36,7 @@ def receipt_kind(policy: Policy) -> RecordKind:
         derive=lambda change, _parent: derive_review(change),
         fold=reopen_on_evidence,
         effects=effects,
+        is_closed=is_decided,
         summary=("kind", "amount", "currency", "date", "seller"),
         label="seller",
     )

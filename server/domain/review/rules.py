@@ -40,6 +40,11 @@ def next_state(change: Change) -> str:
     return SUBMITTED if stands in {RETURNED, ACCEPTED} and is_edited(change) else stands
 
 
+def is_decided(record: Data) -> bool:
+    """Whether nothing is to be done about a record any more (it may leave the devices)."""
+    return record.get("state") in {ACCEPTED, REJECTED}
+
+
 def is_edited(change: Change) -> bool:
     """Whether a device changed a record that was there."""
     return change.before not in (None, change.after) and change.by.device is not None

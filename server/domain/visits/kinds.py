@@ -6,6 +6,7 @@ from server.domain.review.rules import (
     b1_items,
     b2_reasoned,
     derive_review,
+    is_decided,
     reopen_on_evidence,
     review_step,
 )
@@ -39,6 +40,7 @@ def visit_kind(policy: Policy) -> RecordKind:
         derive=derive,
         fold=reopen_on_evidence,
         effects=effects,
+        is_closed=is_decided,
         summary=("customer", "purpose", "check_in", "result", "flags"),
         label="purpose",
     )
@@ -63,6 +65,7 @@ def visit_report_kind(policy: Policy) -> RecordKind:
         derive=lambda change, _visit: derive_review(change),
         fold=reopen_on_evidence,
         effects=effects,
+        is_closed=is_decided,
         summary=("visit", "summary"),
         label="summary",
     )

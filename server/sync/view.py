@@ -1,0 +1,67 @@
+"""One moment of the feed, as a reader sees it: head, epoch and scopes in the first statement."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from server.db import begin_snapshot
+from server.people.principal import Principal
+from server.sync.feed import number_feed
+from server.sync.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRow:
+    """A scope as the feed has it at the moment of the snapshot."""
+
+    key: int
+    name: str
+    last_seq: int
+    records: int
+    digest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a page is read from."""
+
+    rows: Rows
+    epoch: str
+    head: int
+    floor: int
+    scopes: Mapping[str, ScopeRow]
+    """The reader's scopes that the feed knows, by name."""
+    unnumbered: bool
+
+
+def look(session: Session, reader: Principal) -> Snapshot:
+    """A snapshot of the feed; numbers first what was committed since (P4)."""
+    snapshot = _look(session, reader)
+    if not snapshot.unnumbered:
+        return snapshot
+    number_feed(session)  # it ends the snapshot, also where another one is numbering
+    return _look(session, reader)
+
+
+def _look(session: Session, reader: Principal) -> Snapshot:
+    begin_snapshot(session)
+    rows = Rows(session)
+    found = rows.select(
+        "SELECT key, name, last_seq, records, digest, 0, 0, '', 0 FROM scope"
+        f" WHERE {rows.among('name')}"
+        " UNION ALL SELECT 0, '', 0, 0, 0, seq,"
+        " (SELECT count(*) FROM (SELECT 1 FROM feed WHERE seq IS NULL LIMIT 1) AS pending),"
+        " (SELECT name FROM epoch ORDER BY number DESC LIMIT 1), floor FROM feed_head",
+        rows.listed(sorted(reader.scopes)),
+    )
+    head = next(row for row in found if row[0] == 0)
+    scopes = {row[1]: ScopeRow(*row[:5]) for row in found if row[0]}
+    return Snapshot(
+        rows=rows,
+        epoch=head[7],
+        head=head[5],
+        floor=head[8],
+        scopes=scopes,
+        unnumbered=bool(head[6]),
+    )
