@@ -92,6 +92,7 @@ class Office:
     before: list[Callable[[Request], Response | None]] = field(default_factory=list)
     """Asked first; what one answers stands instead of what follows."""
     verified: bool = True
+    kinds: Any = field(default_factory=lambda: KINDS)
 
     def send(self, request: Request) -> Response:
         path = urlsplit(request.url).path
@@ -109,7 +110,7 @@ class Office:
             return self._tus(request, path)
         return {
             "/v1/sync/hello": self._hello,
-            "/v1/sync/kinds": lambda _body: answer(KINDS, etag='"k1"'),
+            "/v1/sync/kinds": lambda _body: self._kinds(),
             "/v1/sync/push": self._push,
             "/v1/sync/pull": self._pull,
             "/v1/media/have": self._have,
@@ -163,6 +164,9 @@ class Office:
                 "backoff": 0,
             }
         )
+
+    def _kinds(self) -> Response:
+        return answer(self.kinds, etag='"k1"')
 
     def _push(self, body: Any) -> Response:
         if len(body["mutations"]) > self.largest_push:

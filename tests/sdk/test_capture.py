@@ -145,6 +145,26 @@ def test_a_known_kind_is_checked_offline(
     assert client.mutations() == []
 
 
+def test_a_pattern_may_name_the_dollar_sign(client: Client, office: Office) -> None:
+    code = {"type": "string", "pattern": "^[a-z$]{2}$"}
+    schema = {"type": "object", "properties": {"code": code}}
+    fields = {"code": {"writers": ["device"]}}
+    office.kinds = {"kinds": [{"name": "coded", "schema": schema, "fields": fields}]}
+    client.sync().run()
+    assert client.create("coded", {"code": "a$"})["code"] == "a$"
+    for wrong in ("A$", "a$\n", "a$$"):
+        with pytest.raises(InvalidFieldsError):
+            client.create("coded", {"code": wrong})
+
+
+def test_a_schema_beyond_the_library_does_not_keep_anybody_from_saving(
+    client: Client, office: Office
+) -> None:
+    office.kinds = {"kinds": [{"name": "odd", "schema": {"type": "object", "$ref": "#/nowhere"}}]}
+    client.sync().run()
+    assert client.create("odd", {"code": "x"}).pending
+
+
 def test_a_patch_is_not_asked_for_fields_it_does_not_change(client: Client) -> None:
     visit = client.create("visit", {"purpose": "routine"})
     assert client.patch(visit.id, {"note": "later"})["note"] == "later"

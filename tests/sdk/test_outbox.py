@@ -15,6 +15,9 @@ from tests.sdk.office import TIME, Office, answer, problem, put, signed_ack
 PUSH = "POST /v1/sync/push"
 
 
+WELL_FORMED = answer({"protocol": 1, "epoch": "e-1", "server_time": TIME, "results": []}).body
+
+
 def routine(client: Client, **fields: Any) -> str:
     return client.create("visit", {"purpose": "routine", **fields}).id
 
@@ -61,6 +64,7 @@ def test_p2_a_lost_answer_is_asked_for_again_with_the_very_same_bytes(
     [
         Response(status=200, headers={"content-type": "text/html"}, body=b"<html>ok</html>"),
         Response(status=200, headers={"content-type": "application/json"}, body=b"{}"),
+        Response(status=200, headers={"content-type": "text/html"}, body=WELL_FORMED),
         Response(status=200, headers={"content-type": "application/json"}, body=b"<html>"),
         Response(status=200, headers={"content-type": "application/json"}, body=b"[]"),
         Response(status=200, headers={}, body=b""),
@@ -260,6 +264,23 @@ def test_urgent_facts_go_first_and_take_what_they_need_along(
     assert plain
 
 
+def test_an_urgent_edit_takes_earlier_edits_of_its_record_along(
+    client: Client, office: Office
+) -> None:
+    routine(client)
+    later_urgent = client.create("price_report", {"product": "二曲"})
+    office.kinds = {"kinds": [{"name": "price_report", "lane": "urgent"}]}
+    office.script[later_urgent.id] = lambda _m: {"retry": True, "after": 0}
+    client.sync().run()
+    client.patch(later_urgent.id, {"price": "12.50"})
+    routine(client)
+    office.largest_push = 2
+    office.order.clear()
+    office.mutations.clear()
+    client.sync().run()
+    assert office.order == [2, 3, 4]
+
+
 def test_a_group_is_not_cut_between_batches(client: Client, office: Office) -> None:
     with client.group() as group:
         group.create("visit", {"purpose": "routine"})
@@ -322,6 +343,23 @@ def test_p6_a_restore_in_the_middle_of_a_sync_settles_nothing_of_the_old_epoch(
     office.before.append(restore)
     assert client.sync().run().synced
     assert client.mutations()[0].ack["epoch"] == "e-2"  # type: ignore[index]
+
+
+def test_p6_a_restore_before_a_pull_sends_first_and_receives_after(
+    client: Client, office: Office
+) -> None:
+    visit = routine(client)
+    restored = put(visit, {"purpose": "routine"}, version=1)
+
+    def restore(request: Request) -> None:
+        if request.url.endswith("/pull") and office.epoch == "e-1":
+            office.epoch, office.pages = "e-2", [{"items": []}, {"items": [restored]}]
+
+    office.before.append(restore)
+    report = client.sync().run()
+    assert report.synced
+    assert client.mutations()[0].ack["epoch"] == "e-2"  # type: ignore[index]
+    assert client.get(visit).epoch == "e-2"
 
 
 def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(

@@ -109,6 +109,14 @@ def test_only_data_obeys_the_version_and_pairs_always_follow(
     assert held(client) == []
 
 
+def test_p5_a_put_replaces_all_scopes_of_its_record(client: Client, office: Office) -> None:
+    both = {**put(FIRST, {"purpose": "sale"}), "scopes": [MINE, EAST]}
+    pull(client, office, {"items": [both]})
+    pull(client, office, {"items": [{**both, "scopes": [EAST]}]})
+    pull(client, office, {"items": [leave(FIRST, EAST)]})
+    assert held(client) == []
+
+
 def test_p5_a_lost_scope_takes_along_what_no_other_scope_holds(
     client: Client, office: Office
 ) -> None:

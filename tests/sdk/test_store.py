@@ -127,6 +127,16 @@ def test_m3_bytes_that_are_here_are_never_overwritten(client: Client, tmp_path: 
     assert client.original(first.id) == client.original(second.id) == b"the same photo"
 
 
+def test_m3_publishing_never_overwrites_a_file_that_another_process_made(tmp_path: Path) -> None:
+    disk = SystemDisk()
+    final, part = tmp_path / "final", tmp_path / "final.part"
+    disk.write_new(final, b"first")
+    disk.write_new(part, b"second")
+    disk.publish(part, final)
+    assert final.read_bytes() == b"first"
+    assert not part.exists()
+
+
 def test_a_store_of_a_newer_version_is_left_alone(open_client: Opener, tmp_path: Path) -> None:
     open_client().close()
     with sqlite3.connect(tmp_path / "field.db") as connection:

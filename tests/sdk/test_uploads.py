@@ -187,6 +187,16 @@ def test_m1_a_page_that_answers_200_moves_no_offset(
     assert client.sync().run().synced
 
 
+def test_m1_an_offset_from_something_that_speaks_no_tus_is_not_believed(
+    client: Client, office: Office
+) -> None:
+    visit_with_photo(client)
+    headers = {"upload-offset": str(len(PHOTO)), "content-type": "text/html"}
+    office.before.append(when("HEAD", lambda _r: Response(status=200, headers=headers)))
+    report = client.sync().run()
+    assert (report.reason, report.photos_sent) == ("portal", 0)
+
+
 def test_m1_an_offset_beyond_the_end_is_not_believed(client: Client, office: Office) -> None:
     visit_with_photo(client)
     headers = {"tus-resumable": "1.0.0", "upload-offset": str(len(PHOTO) + 1)}

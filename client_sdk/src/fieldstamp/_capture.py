@@ -85,7 +85,7 @@ class Sealer:
     ) -> None:
         digest = _seal.digest(raw, prev)
         signature = _wire.to_base64(self._key.sign(bytes.fromhex(digest)))
-        lane = _kinds.read(transaction.text("kinds")).get(body["kind"], _UNKNOWN)
+        kind = _kinds.read(transaction.text("kinds")).get(body["kind"], _UNKNOWN)
         transaction.run(
             "INSERT INTO mutation (n, id, action, kind, record, lane, bundle, body, digest, seal,"
             " saved_at, restores) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -94,7 +94,7 @@ class Sealer:
             body["action"],
             body["kind"],
             body["record"],
-            lane.lane_of(body.get("set", {})),
+            kind.lane,
             body.get("group", {}).get("id"),
             raw,
             digest,

@@ -16,20 +16,13 @@ URGENT, NORMAL = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One declared type of record, as far as a device needs it."""
+    """One declared type of record; urgent ones go ahead of everything else."""
 
     name: str
     schema: JsonObject = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     parent: str | None = None
-    lane: Any = "normal"
-
-    def lane_of(self, data: Mapping[str, Any]) -> int:
-        """URGENT when the kind, or one of its field values, goes ahead of everything else."""
-        if isinstance(self.lane, dict):
-            urgent = self.lane.get("urgent", {})
-            return URGENT if any(data.get(f) in v for f, v in urgent.items()) else NORMAL
-        return URGENT if self.lane == "urgent" else NORMAL
+    lane: int = NORMAL
 
     def errors_of(self, values: Mapping[str, Any], *, whole: bool) -> dict[str, str]:
         """Why ``values`` cannot stand, by field; ``whole`` also asks for what is required."""
@@ -56,7 +49,7 @@ def _kind(entry: JsonObject) -> Kind:
         schema=entry.get("schema") or {},
         fields=entry.get("fields") or {},
         parent=entry.get("parent"),
-        lane=entry.get("lane", "normal"),
+        lane=URGENT if entry.get("lane") == "urgent" else NORMAL,
     )
 
 
@@ -80,10 +73,10 @@ def _told(error: fastjsonschema.JsonSchemaValueException, values: JsonObject) ->
         return dict.fromkeys(missing, "is needed")
     path = [str(step) for step in error.path[1:]]
     reason = str(error.message).removeprefix(str(error.name)).strip()
-    return {".".join(path) or kind_of(error): reason}
+    return {".".join(path) or _rule_of(error): reason}
 
 
-def kind_of(error: fastjsonschema.JsonSchemaValueException) -> str:
+def _rule_of(error: fastjsonschema.JsonSchemaValueException) -> str:
     """The rule that failed, where it belongs to no field."""
     return str(error.rule)
 
