@@ -19,7 +19,7 @@ from server.sync.wire import Mutation, Outcome, read_mutation
 
 HEAD_COLUMNS = (
     "key, id, kind, version, state, parent, creator, region, scopes, data, hash,"
-    " field_versions, created_at"
+    " field_versions, created_at, aged"
 )
 MUTATION_COLUMNS = (
     'key, id, "user", content, digest, epoch, outcome, code, version, result, received_at, forked'
@@ -338,4 +338,5 @@ def read_head(row: Row, names: Mapping[int, str]) -> Head:
         fields=fields,
         versions=unpack_versions(row[11], fields),
         created_at=row[12],
+        aged=bool(row[13]),
     )
