@@ -26,7 +26,7 @@ def rebase(rows: Rows, loaded: Loaded, mutations: Sequence[Mutation]) -> list[Mu
     older = [m for m in (*mutations, *waiting) if seen_in[m.id] != loaded.epoch and m.base]
     if not older:
         return list(mutations)
-    numbers = {name: number for name, number in rows.select("SELECT name, number FROM epoch")}
+    numbers: dict[str, int] = dict(rows.select("SELECT name, number FROM epoch"))
     floors = _floors(rows, {mutation.record for mutation in older})
     bases = {m.id: _base(m, numbers.get(seen_in[m.id]), floors) for m in older}
     loaded.waiting = [_with_base(one, bases) for one in loaded.waiting]

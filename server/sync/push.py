@@ -16,7 +16,7 @@ from server.casework.queue import Asked
 from server.clock import to_wire
 from server.db import Fault, told_faults, transaction
 from server.errors import Problem
-from server.people import rights
+from server.people import devices, rights
 from server.people.principal import Principal
 from server.proof.seal import Verdict, judge
 from server.sync.answers import Told, result_of
@@ -62,7 +62,7 @@ def push_batch(sync: Sync, session: Session, envelope: Envelope, raw: Sequence[o
     Raises Problem ``bad_request`` where a mutation has no id, ``too_large`` above 500, and
     ``unavailable`` where the store cannot take the batch now.
     """
-    mutations = _read(envelope, raw)
+    mutations = _check_devices(session, envelope, _read(envelope, raw))
     verdicts = _judge(session, envelope.sender, mutations)
     pushing = _Pushing(sync, session, envelope, verdicts)
     told = pushing.split(mutations)
@@ -78,6 +78,24 @@ def _read(envelope: Envelope, raw: Sequence[object]) -> list[Mutation]:
         return [read_mutation(one, user=sender.user, device=device) for one in raw]
     except Unreadable:
         raise Problem("bad_request", fields={"mutations": "id"}) from None
+
+
+def _check_devices(
+    session: Session, envelope: Envelope, mutations: Sequence[Mutation]
+) -> Sequence[Mutation]:
+    """P6: a mutation is of one of its own user's devices, or its edits would pass for another's.
+
+    A store that goes on under a new device still sends what the old one sealed.
+    """
+    claimed = {one.device for one in mutations if one.device} - {envelope.sender.device}
+    if not claimed:
+        return mutations
+    own = {device.id for device in devices.list_devices(session, user=envelope.sender.user)}
+    strange = {"device": "id"}
+    return [
+        replace(one, malformed=strange, device=None) if one.device in claimed - own else one
+        for one in mutations
+    ]
 
 
 def _judge(

@@ -48,3 +48,26 @@ def test_an_own_chain_of_edits_is_not_a_fork_and_makes_no_conflict(phone: Phone)
     assert not any("fork" in result for result in results)
     [item] = phone.pull_all()
     assert item["data"]["phone"] == "2"
+
+
+def test_p6_a_mutation_that_names_anothers_device_is_refused_and_kept(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    phone.push(phone.patch(made, 1, {"phone": "mine"}))
+    manager = Phone(client, company.manager())
+    posing = manager.patch(made, 1, {"phone": "theirs"}, device=phone.device.id, n=99)
+    [result] = manager.push(posing)
+    assert (result["outcome"], result["problem"]["code"]) == ("rejected", "validation")
+    held = {item["record"]: item["data"] for item in phone.pull_all()}
+    assert held[made["record"]]["phone"] == "mine"
+
+
+def test_a_new_device_hands_in_what_the_old_one_of_the_same_person_sealed(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    newer = Phone(client, company.device(phone.device.user))
+    [result] = newer.push(made)
+    assert (result["outcome"], result["version"]) == ("applied", 1)
