@@ -417,3 +417,12 @@ def _raw(request: Request) -> bytes:
 
 def _raise(error: Exception) -> None:
     raise error
+
+
+def test_p2_a_web_page_that_reads_like_an_answer_is_still_a_web_page(
+    client: Client, office: Office
+) -> None:
+    routine(client)
+    page = Response(status=200, headers={"content-type": "text/html"}, body=WELL_FORMED)
+    office.before.append(on("/push", lambda _request: page))
+    assert client.sync().run().reason == "portal"
