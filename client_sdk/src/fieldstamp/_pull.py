@@ -28,6 +28,7 @@ class Pull:
         self._tally = tally
 
     def run(self) -> Iterator[Progress]:
+        """Receives to the end of the feed; a revoked device forgets what it held (P5)."""
         try:
             yield from self._pull_pages()
             if self._tally.mismatch and self._may_repair():
