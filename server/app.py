@@ -7,12 +7,15 @@ from server import extensions, logs, migration
 from server.api import access, blueprints, headers, problem
 from server.backoffice import pages
 from server.clock import Clock, SystemClock
+from server.db import keep_journal
 from server.extensions import db
 from server.ids import IdMaker
+from server.journal.keeping import StoreJournal
 from server.services import build
 from server.settings import Settings, load
 from server.sync import epochs
 from server.sync.kinds import RecordKind
+from server.upkeep.replay import open_journal
 from server.work.queue import send_wake_up
 
 
@@ -42,13 +45,17 @@ def create_app(
     problem.install(app)
     headers.install(app)
     extensions.install(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            keep_journal(db.engine, StoreJournal(services.settings.data, services.clock))
     blueprints.install(app)
     pages.install(app)
     return app
 
 
 def open_store(app: Flask) -> None:
-    """Brings the store of ``app`` to the newest schema and begins its first epoch."""
+    """Brings the store of ``app`` to the newest schema, its epoch and the end of its journal."""
     with app.app_context():
         migration.upgrade(db.engine)
         epochs.open_store(db.session(), app.extensions["fieldstamp"].clock)
+        open_journal(db.session(), app.extensions["fieldstamp"].sync)

@@ -25,5 +25,6 @@ def upgrade() -> None:
         "journal_head",
         sa.Column("id", sa.SmallInteger(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_journal_head")),
     )

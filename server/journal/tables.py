@@ -29,3 +29,5 @@ class JournalHead(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     hash: Mapped[str] = mapped_column(String(64))
+    place: Mapped[int] = mapped_column(Key)
+    """Where that line begins in its file, in bytes."""

@@ -16,6 +16,7 @@ from server.db import told_faults
 from server.people.principal import Principal
 from server.sync.cursor import Backfill, Cursor
 from server.sync.engine import Sync
+from server.sync.epochs import follow_epoch
 from server.sync.feed import to_wire_sum
 from server.sync.given import ToldDevice, note_told
 from server.sync.items import held_scopes, item_text, records_by_key
@@ -48,6 +49,10 @@ def pull(
     with told_faults():
         snapshot = look(session, reader)
         page = _page(sync, snapshot, reader, cursor, min(max(limit, 1), MAX_PAGE))
+        if page.resync == "cursor_ahead":
+            # P1: it saw what this store has not: an older copy was put in its place.
+            follow_epoch(session, sync.clock, ended=snapshot.epoch, reason="cursor_ahead")
+            snapshot = look(session, reader)
         if reader.device is not None:
             began = cursor is None or page.resync is not None
             note_told(session, page_told(page, began=began), device=reader.device, at=now)

@@ -1,1 +1,1 @@
-"""What keeps a store safe from outside: backup, restore, journal, verify. Knows no web framework."""
+"""What keeps a store safe: backup, restore, replay, verify. Knows no web framework."""

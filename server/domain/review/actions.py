@@ -14,6 +14,7 @@ from server.people.principal import Principal
 from server.policy import Review
 from server.sync import queries
 from server.sync.engine import Sync
+from server.sync.epochs import current_epoch
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord
 
@@ -104,6 +105,7 @@ def _write(
         "action": "patch",
         "kind": seen.kind,
         "record": seen.id,
+        "epoch": current_epoch(session),
         "base": base,
         "set": {name: value for name, value in values.items() if value is not None},
         "unset": [name for name, value in values.items() if value is None],

@@ -1,0 +1,79 @@
+"""Writes the journal: called by the one commit, with the writer's lock held."""
+
+from pathlib import Path
+
+import orjson
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from server.clock import Clock, to_wire
+from server.journal import capture, lines
+from server.journal.lines import Change, Head, JournalFault, Line
+from server.journal.tables import JournalEntry, JournalHead
+
+NAME = "journal.jsonl"
+
+
+class StoreJournal:
+    """The journal of a SQLite store: a file that is on the disk before the commit is."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.path = folder / NAME
+        self._clock = clock
+
+    def write(self, session: Session) -> None:
+        """P3: puts on the disk what the open transaction changed and no device holds."""
+        changes = take_changes(session)
+        if not changes:
+            return
+        head = find_head(session)
+        if head is None:
+            raise JournalFault("The store has no journal yet. Run `fieldstamp-server db upgrade`.")
+        line = Line(prev=head.hash, at=to_wire(self._clock.now()), changes=changes)
+        move_head(session, lines.append(self.path, head, line))
+
+    def open(self, session: Session, *, store: str) -> None:
+        """Begins the file where there is none, and sees that nothing passes it by.
+
+        Called within a write transaction. Raises :class:`JournalFault` where the file in the
+        folder belongs to another store.
+        """
+        capture.install(session.connection())
+        head = find_head(session)
+        if head is None and self.path.exists() and self.path.stat().st_size:
+            raise JournalFault(f"{NAME} in the data folder belongs to another store.")
+        if head is None or not self.path.exists():
+            line = Line(
+                prev=head.hash if head else lines.NONE, at=to_wire(self._clock.now()), store=store
+            )
+            session.execute(delete(JournalHead))
+            begun = lines.begin(self.path, line)
+            session.execute(insert(JournalHead).values(id=1, hash=begun.hash, place=begun.place))
+
+
+class Silence:
+    """Stands in for the journal while it is replayed: what it says is not said again."""
+
+    def write(self, session: Session) -> None:
+        """Lets the changes of the transaction go."""
+        take_changes(session)
+
+
+def take_changes(session: Session) -> tuple[Change, ...]:
+    """What the triggers noted in this transaction; afterwards nothing is noted."""
+    columns = (JournalEntry.name, JournalEntry.gone, JournalEntry.row)
+    noted = session.execute(select(*columns).order_by(JournalEntry.key)).all()
+    if noted:
+        session.execute(delete(JournalEntry))
+    return tuple(Change(name=n, gone=gone, row=orjson.loads(row)) for n, gone, row in noted)
+
+
+def find_head(session: Session) -> Head | None:
+    """The line that the store took part in last."""
+    row = session.execute(select(JournalHead.hash, JournalHead.place)).one_or_none()
+    return row and Head(hash=row.hash, place=row.place)
+
+
+def move_head(session: Session, head: Head) -> None:
+    """Notes in the same transaction that the store took part in ``head``."""
+    session.execute(update(JournalHead).values(hash=head.hash, place=head.place))
