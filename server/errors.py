@@ -136,9 +136,6 @@ CODES: Mapping[str, ProblemType] = {
     "group": ProblemType(
         422, Words("同组内容被拒绝。", "Another item of its group was refused."), MEND
     ),
-    "record_withdrawn": ProblemType(
-        422, Words("该记录已撤回。", "That record was withdrawn."), NOTHING
-    ),
 }
 
 FIELD_WORDS: Mapping[str, Words] = {
