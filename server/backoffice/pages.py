@@ -6,7 +6,16 @@ from typing import NoReturn
 from flask import Flask, request
 from flask_babel import Babel
 
-from server.backoffice import assets, decisions, door, languages, photos, queue, record
+from server.backoffice import (
+    assets,
+    decisions,
+    door,
+    languages,
+    photos,
+    queue,
+    record,
+    settling,
+)
 from server.backoffice.assets import asset
 from server.backoffice.blueprint import blueprint, csrf
 from server.backoffice.decisions import last_decision
@@ -15,7 +24,7 @@ from server.errors import LANGUAGES, Problem
 from server.services import Services
 
 TRANSLATIONS = Path(__file__).with_name("translations")
-PAGES = (assets, decisions, door, photos, queue, record)
+PAGES = (assets, decisions, door, photos, queue, record, settling)
 """Importing a page puts its views on the blueprint."""
 
 

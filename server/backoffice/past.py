@@ -7,6 +7,7 @@ from typing import Any
 from server.backoffice import words
 from server.backoffice.facts import Lens, Shown
 from server.errors import CODES
+from server.services import services
 from server.sync.kinds import Data, RecordKind
 from server.sync.queries import StoredRecord, StoredVersion
 
@@ -40,6 +41,7 @@ class VersionView:
 class KeptView:
     """P6: a conflict or a parked mutation: whose values were kept aside, and why."""
 
+    id: str
     kind: str
     """``conflict`` or ``parked``."""
     who: str
@@ -89,6 +91,7 @@ def kept_views(
 
 def _kept(lens: Lens, kind: RecordKind, one: StoredRecord) -> KeptView:
     data = one.data
+    concerned = services().sync.registry.get(data["record_kind"]) or kind
     aside: Data = data["lost"] if one.kind == "conflict" else data["set"]
     stands: Data = data.get("kept", {})
     pairs = {
@@ -96,12 +99,13 @@ def _kept(lens: Lens, kind: RecordKind, one: StoredRecord) -> KeptView:
         for name in [*aside, *(name for name in stands if name not in aside)]
     }
     return KeptView(
+        id=one.id,
         kind=one.kind,
         who=words.writer(lens, data["user"]),
         at=lens.moment(one.created_at),
         why=CODES[data["code"]].title.say(lens.language) if data.get("code") in CODES else "",
         is_open=data.get("state") == "open",
-        changes=_changes(lens, kind, pairs),
+        changes=_changes(lens, concerned, pairs),
     )
 
 

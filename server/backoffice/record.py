@@ -58,6 +58,7 @@ def render_record(
         "office/record.html",
         record=record,
         decidable=sight.decidable,
+        restorable=sight.restorable,
         typed=typed or Typed(base=base, evidence=sight.evidence),
         evidence=sight.evidence,
         told=describe(problem.code, language(), problem.fields) if problem else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from server.casework.queries import OpenWork
 from server.domain import queries
 from server.domain.queries import Photo, Reference, Signature
+from server.domain.review.restoring import KEPT, may_restore
 from server.errors import Problem
 from server.extensions import db
 from server.people.principal import Principal
@@ -29,6 +30,8 @@ class Sight:
     work: OpenWork | None
     decidable: bool
     """B2: whether the reader may decide it as it stands."""
+    restorable: bool
+    """P6: whether the reader may bring back what was kept beside it."""
 
     @property
     def evidence(self) -> str:
@@ -55,12 +58,18 @@ def look_at(reader: Principal, record: str) -> Sight:
         kind=kind,
         references=queries.references(session, registry, reader, [found])[found.id],
         versions=tuple(history(session, record)),
-        kept=tuple(kept_about(session, record)),
+        kept=(found,) if found.kind in KEPT else tuple(kept_about(session, record)),
         photos=queries.photos_of(session, record),
         signatures=queries.signatures_of(session, record),
         work=queries.open_item(session, record),
         decidable=_is_decidable(reader, found, kind),
+        restorable=_is_restorable(reader, found, kind),
     )
+
+
+def _is_restorable(reader: Principal, record: StoredRecord, kind: RecordKind) -> bool:
+    concerned = services().sync.registry.get(record.data.get("record_kind", "")) or kind
+    return may_restore(reader, concerned, record.region)
 
 
 def _is_decidable(reader: Principal, record: StoredRecord, kind: RecordKind) -> bool:

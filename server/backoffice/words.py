@@ -30,6 +30,7 @@ ROLES = {
     "administrator": lazy_gettext("Administrator"),
 }
 TASKS = {
+    "parked": lazy_gettext("Handed in and refused"),
     "review": lazy_gettext("Review"),
     "intake": lazy_gettext("Intake"),
     "unsigned": lazy_gettext("Collect signatures"),

@@ -22,4 +22,4 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
     )
     parents = {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in records}
     evidence = (photo_kind(policy, parents), signature_kind(parents))
-    return (*records, *evidence, conflict_kind(), parked_kind())
+    return (*records, *evidence, conflict_kind(), parked_kind(policy))

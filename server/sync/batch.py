@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from server.casework.items import Effect
 from server.people.principal import Principal
-from server.sync.kinds import Data, Placement, RecordKind, Registry
+from server.sync.kinds import Author, Data, Placement, RecordKind, Registry
 from server.sync.merge import ABSENT, FieldVersion, is_equal
 from server.sync.wire import Mutation, Outcome
 
@@ -120,6 +120,11 @@ class Batch:
     def _may_open(self, head: Head) -> bool:
         kind = self.registry.get(head.kind)
         return kind is not None and self.sender.has(kind.office_roles, head.placement.region)
+
+    @property
+    def author(self) -> Author:
+        """Who makes the records of this batch."""
+        return Author(user=self.sender.user, home_region=self.sender.home_region)
 
     def may_write(self, kind: RecordKind, name: str) -> bool:
         """Whether the writer owns the field; the server may write every one."""

@@ -9,7 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from server.sync.batch import LIVE, WITHDRAWN, Batch, Decision, Head, Written, changes, with_values
-from server.sync.kept import close, created, keep_lost, names_kept, park
+from server.sync.kept import (
+    close,
+    created,
+    keep_lost,
+    names_kept,
+    park,
+    restored_author,
+    restored_values,
+)
 from server.sync.kinds import Author, Change, Data, Placement, RecordKind
 from server.sync.merge import ABSENT, NEVER, Edit, Merged, is_equal, last_foreign, merge, stamp
 from server.sync.wire import ACTIONS, Mutation, Outcome, OutcomeName, rejected, waiting
@@ -86,17 +94,18 @@ def _create(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head | No
         state=LIVE,
         fields={},
         versions={},
-        placement=_place(batch, kind, fields, parent),
-        creator=mutation.user,
+        placement=_place(batch, kind, mutation, fields, parent),
+        creator=(restored_author(batch, mutation) or batch.author).user,
         parent=parent.id if parent else None,
     )
     return _write(batch, kind, mutation, head=head, after=fields, merged=Merged())
 
 
-def _place(batch: Batch, kind: RecordKind, fields: Data, parent: Head | None) -> Placement:
+def _place(
+    batch: Batch, kind: RecordKind, mutation: Mutation, fields: Data, parent: Head | None
+) -> Placement:
     if kind.place is not None:
-        author = Author(user=batch.sender.user, home_region=batch.sender.home_region)
-        return kind.place(fields, author)
+        return kind.place(fields, restored_author(batch, mutation) or batch.author)
     if parent is None:
         raise ValueError(f"{kind.name} has neither a place of its own nor a parent")
     return parent.placement
@@ -135,6 +144,13 @@ def _refuse_values(
         name: _whose(kind, name)
         for name in (*mutation.set, *mutation.unset)
         if name in kind.fields and not batch.may_write(kind, name)
+    }
+    brought_back = restored_values(batch, mutation)
+    theirs = {
+        name: whose
+        for name, whose in theirs.items()
+        if name not in brought_back
+        or not is_equal(mutation.set.get(name, ABSENT), brought_back[name])
     }
     if theirs:
         return rejected("field_owner", theirs)
@@ -257,6 +273,7 @@ def _change(
         after=after,
         withdrawn=withdrawn,
         by=batch.sender,
+        parent_kind=batch.heads[head.parent].kind if head.parent in batch.heads else None,
     )
 
 

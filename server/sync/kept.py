@@ -2,16 +2,36 @@
 
 from dataclasses import replace
 
+from server.casework.items import Effect
 from server.sync.batch import LIVE, Batch, Decision, Head, Written, changes
-from server.sync.kinds import Data, Placement
+from server.sync.kinds import Author, Change, Data, Placement
 from server.sync.merge import ABSENT, Merged
 from server.sync.wire import Mutation, Outcome
+
+SETTLED = {"conflict": "resolved", "parked": "restored"}
+"""The state of what was kept, once its values were brought back or settled otherwise."""
 
 
 def created(head: Head) -> Written:
     """The first version of a record that the server makes."""
     changed = {name: (ABSENT, value) for name, value in head.fields.items()}
     return Written(head=head, changed=changed)
+
+
+def _asked(batch: Batch, head: Head, before: Data | None) -> tuple[Effect, ...]:
+    """Who must act on what was kept."""
+    kind = batch.registry.get(head.kind)
+    if kind is None:
+        return ()
+    change = Change(
+        kind=head.kind,
+        record=head.id,
+        before=before,
+        after=head.fields,
+        withdrawn=False,
+        by=batch.sender,
+    )
+    return kind.effects(change)
 
 
 def _server_made(
@@ -97,7 +117,8 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
         placement=Placement(scopes=frozenset(scopes), region=region),
         parent=target.id if target else None,
     )
-    return Decision(outcome=outcome, writes=(created(head),))
+    kept = replace(created(head), effects=_asked(batch, head, None))
+    return Decision(outcome=outcome, writes=(kept,))
 
 
 def names_kept(mutation: Mutation) -> list[str]:
@@ -108,6 +129,33 @@ def names_kept(mutation: Mutation) -> list[str]:
     return named
 
 
+def _restored(batch: Batch, mutation: Mutation) -> Head | None:
+    """The conflict or the parked mutation of this record that ``mutation`` brings back."""
+    restores = mutation.restores or {}
+    named = [restores[name] for name in ("conflict", "parked") if name in restores]
+    head = batch.visible(named[0]) if named else None
+    if head is None or head.kind not in SETTLED or head.fields.get("record") != mutation.record:
+        return None
+    return head
+
+
+def restored_values(batch: Batch, mutation: Mutation) -> Data:
+    """Values that somebody who may write them typed once; who restores writes them unchanged."""
+    head = _restored(batch, mutation)
+    if head is None:
+        return {}
+    values: Data = head.fields["lost" if head.kind == "conflict" else "set"]
+    return values
+
+
+def restored_author(batch: Batch, mutation: Mutation) -> Author | None:
+    """Whose record a restored create makes: its first sender's, not the restorer's."""
+    head = _restored(batch, mutation)
+    if head is None or head.kind != "parked":
+        return None
+    return Author(user=head.fields["user"], home_region=head.placement.region)
+
+
 def close(batch: Batch, mutation: Mutation) -> list[Written]:
     """Closes what a mutation resolved or restored: conflicts of its record, a parked mutation."""
     closed: list[Written] = []
@@ -115,15 +163,16 @@ def close(batch: Batch, mutation: Mutation) -> list[Written]:
         head = batch.visible(record)
         if head is None or head.fields.get("record") != mutation.record:
             continue
-        state = {"conflict": "resolved", "parked": "restored"}.get(head.kind)
+        state = SETTLED.get(head.kind)
         if state is not None and head.fields.get("state") == "open":
-            closed.append(_closed(head, state, mutation))
+            closed.append(_closed(batch, head, state, mutation))
     return closed
 
 
-def _closed(head: Head, state: str, mutation: Mutation) -> Written:
+def _closed(batch: Batch, head: Head, state: str, mutation: Mutation) -> Written:
     fields = {**head.fields, "state": state, "settled_by": mutation.id}
     version = head.version + 1
     written = dict.fromkeys(("state", "settled_by"), (version, None, None, version))
     after = replace(head, version=version, fields=fields, versions={**head.versions, **written})
-    return Written(head=after, changed=changes(head.fields, fields))
+    asked = _asked(batch, after, head.fields)
+    return Written(head=after, changed=changes(head.fields, fields), effects=asked)

@@ -59,6 +59,8 @@ class Change:
     after: Data
     withdrawn: bool
     by: Principal
+    parent_kind: str | None = None
+    """The kind of the record above it."""
 
 
 def nothing_wrong(_change: Change, _parent: Data | None) -> FieldErrors:

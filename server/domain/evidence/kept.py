@@ -1,10 +1,14 @@
 """P6: the kinds ``conflict`` and ``parked``: what lost and what was refused, kept by the engine."""
 
+from datetime import timedelta
+
+from server.casework.items import CloseItem, Effect, OpenItem
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
 from server.domain.evidence.kinds import SEES_EVIDENCE
 from server.domain.shapes import BOTH, SERVER, Shape
-from server.people.principal import MANAGERS
+from server.people.principal import MANAGERS, Role
+from server.policy import Policy
 from server.sync.kinds import Change, Data, FieldErrors, Placement, RecordKind
 
 CONFLICT_STATES = {"open": ("未解决", "Open"), "resolved": ("已解决", "Resolved")}
@@ -61,6 +65,19 @@ def follow_target(parked: Data, target: Placement) -> Placement:
     return Placement(scopes=scopes, region=target.region)
 
 
+NEEDS_A_MANAGER = frozenset({"device_revoked", "moved"})
+"""Refusals that their sender cannot mend: a manager restores what was sent, or dismisses it."""
+
+
+def ask_manager(change: Change, term: timedelta) -> tuple[Effect, ...]:
+    """B1: who must look at what was refused; nobody where the sender corrects it himself."""
+    if change.after.get("state") != "open":
+        return (CloseItem(),)
+    if change.before is not None or change.after.get("code") not in NEEDS_A_MANAGER:
+        return ()
+    return (OpenItem(Role.REGION_MANAGER, "parked", term),)
+
+
 def dismissed_by_manager(change: Change, _parent: Data | None) -> FieldErrors:
     """P6: a manager may dismiss what was parked; nothing else of it can be written."""
     before = (change.before or {}).get("state")
@@ -85,8 +102,9 @@ def conflict_kind() -> RecordKind:
     )
 
 
-def parked_kind() -> RecordKind:
+def parked_kind(policy: Policy) -> RecordKind:
     """Made by a refusal; restored by whoever may write the target, dismissed by a manager."""
+    term = timedelta(hours=policy.review.default_hours)
     return kind_from_schema(
         Parked,
         "parked",
@@ -96,6 +114,7 @@ def parked_kind() -> RecordKind:
         office_roles=SEES_EVIDENCE,
         check=dismissed_by_manager,
         follow=follow_target,
+        effects=lambda change: ask_manager(change, term),
         summary=("record_kind", "code", "state"),
         label="record_kind",
     )

@@ -2,9 +2,16 @@
 
 from server.domain.positions import position_flags, with_flags
 from server.people.principal import Role
-from server.sync.kinds import Change, Data
+from server.sync.kinds import Change, Data, FieldErrors
 
 MANAGER_PARTS = {"region_manager": Role.REGION_MANAGER, "sales_manager": Role.SALES_MANAGER}
+
+
+def names_its_parent(change: Change, _parent: Data | None) -> FieldErrors:
+    """X2: evidence says truly under what kind of record it hangs."""
+    if change.parent_kind in {None, change.after.get("parent_kind")}:
+        return {}
+    return {"parent_kind": "reference"}
 
 
 def first_state(change: Change) -> Data:

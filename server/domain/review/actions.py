@@ -113,10 +113,11 @@ def _write(
     }
     envelope = Envelope(sender=reviewer, writer="office")
     (result,) = push_batch(sync, session, envelope, [mutation]).results
-    return _version(result)
+    return write_version(result)
 
 
-def _version(result: Mapping[str, Any]) -> int:
+def write_version(result: Mapping[str, Any]) -> int:
+    """The version that a result names; *raises* the Problem that an office's write met."""
     if result.get("outcome") == "conflict":
         raise Problem("wrong_state")
     if result.get("outcome") == "rejected":

@@ -1,0 +1,83 @@
+"""P6, B4: what lost or was refused, brought back or dismissed by one act of the back office."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from server.domain.review.actions import write_version
+from server.errors import Problem
+from server.people.principal import MANAGERS, Principal
+from server.sync import queries
+from server.sync.engine import Sync
+from server.sync.kinds import RecordKind
+from server.sync.push import Envelope, push_batch
+from server.sync.queries import StoredRecord
+
+KEPT = frozenset({"conflict", "parked"})
+
+
+def may_restore(reader: Principal, kind: RecordKind, region: str | None) -> bool:
+    """Who decides a kind brings its values back; of a kind that nobody decides, a manager."""
+    return reader.has(kind.decide_roles or MANAGERS, region)
+
+
+def restore(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int:
+    """Writes the values that a conflict or a parked mutation keeps; the record's new version.
+
+    Raises Problem ``not_found``, ``forbidden``, ``wrong_state`` where somebody else settled it or
+    the record changed at the same moment, and what the rules of the kind say to the values.
+    """
+    held = _need_open(sync, session, reviewer, kept)
+    target = queries.find_record(session, held.data["record"])
+    mutation: dict[str, Any] = {
+        "id": sync.ids.new(),
+        "kind": held.data["record_kind"],
+        "record": held.data["record"],
+        "restores": {held.kind: held.id},
+        "strict": target is not None,
+        "base": target.version if target else 0,
+        **_said(held),
+    }
+    envelope = Envelope(sender=reviewer, writer="office")
+    (result,) = push_batch(sync, session, envelope, [mutation]).results
+    return write_version(result)
+
+
+def dismiss(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int:
+    """Says that what was refused stays refused; it remains readable. Raises as :func:`restore`."""
+    held = _need_open(sync, session, reviewer, kept)
+    if held.kind != "parked":
+        raise Problem("not_found")
+    mutation = {
+        "id": sync.ids.new(),
+        "action": "patch",
+        "kind": "parked",
+        "record": held.id,
+        "base": held.version,
+        "set": {"state": "dismissed"},
+        "strict": True,
+    }
+    envelope = Envelope(sender=reviewer, writer="office")
+    (result,) = push_batch(sync, session, envelope, [mutation]).results
+    return write_version(result)
+
+
+def _said(held: StoredRecord) -> dict[str, Any]:
+    if held.kind == "conflict":
+        return {"action": "patch", "set": held.data["lost"]}
+    said = {"action": held.data["action"], "set": held.data["set"]}
+    return said | ({"unset": held.data["unset"]} if held.data.get("unset") else {})
+
+
+def _need_open(sync: Sync, session: Session, reviewer: Principal, kept: str) -> StoredRecord:
+    held = queries.find_record(session, kept)
+    if held is None or held.kind not in KEPT:
+        raise Problem("not_found")
+    if not queries.may_open(sync.registry, reviewer, held):
+        raise Problem("not_found")
+    kind = sync.registry.get(held.data["record_kind"])
+    if kind is None or not may_restore(reviewer, kind, held.region):
+        raise Problem("forbidden")
+    if held.data.get("state") != "open" or "withdrawn" in held.data.get("lost", {}):
+        raise Problem("wrong_state")
+    return held

@@ -1,0 +1,92 @@
+"""P6, B4 on the pages: what lost or was refused is brought back by one button. Both databases."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from server.people.principal import Role
+from tests.company import Company
+from tests.domain.records import receipt
+from tests.office import Office, Rep
+from tests.phone import customer
+
+
+@pytest.fixture
+def office(app: Flask, company: Company) -> Office:
+    """The company at its desks."""
+    return Office(app, company)
+
+
+@pytest.fixture
+def rep(office: Office) -> Rep:
+    """A rep in Shanghai."""
+    return office.rep()
+
+
+def quarrel(office: Office, rep: Rep) -> tuple[str, str]:
+    """A customer on which a rep's value lost against another one's; and the conflict."""
+    record = rep.create("customer", **customer())
+    other = Rep(office.app, office.company.manager())
+    assert other.patch(record, "customer", 1, address="1 号")["outcome"] == "applied"
+    lost = rep.patch(record, "customer", 1, address="2 号")
+    return record, lost["conflicts"][0]
+
+
+def held(rep: Rep, record: str) -> dict[str, Any]:
+    """The record as the device gets it."""
+    (item,) = [item for item in rep.phone.pull_all() if item["record"] == record]
+    return dict(item["data"])
+
+
+def test_b4_a_lost_value_is_brought_back_by_one_button(office: Office, rep: Rep) -> None:
+    record, conflict = quarrel(office, rep)
+    manager = office.reviewer()
+    assert "Bring back" in manager.page(f"/records/{record}")
+    seen = f"/records/{record}"
+    answer = manager.post(f"{seen}/kept/{conflict}", seen=seen, act="restore")
+    assert answer.status_code == 302
+    assert held(rep, record)["address"] == "2 号"
+    assert held(rep, conflict)["state"] == "resolved"
+    assert "Bring back" not in manager.page(seen)
+    again = manager.post(f"{seen}/kept/{conflict}", seen="/", act="restore")
+    assert again.status_code == 409
+
+
+def test_p6_work_of_a_revoked_device_waits_for_its_manager_who_brings_it_back(
+    office: Office, rep: Rep
+) -> None:
+    made = rep.phone.create("receipt", receipt(seller="late"))
+    office.company.revoke(rep.device)
+    (result,) = rep.phone.push(made)
+    manager = office.reviewer()
+    assert "Handed in and refused" in manager.page("/")
+    seen = f"/records/{result['parked']}"
+    assert "late" in manager.page(seen)
+    answer = manager.post(f"{seen}/kept/{result['parked']}", seen=seen, act="restore")
+    assert answer.status_code == 302, answer.get_data(as_text=True)
+    again = Rep(office.app, office.company.device(rep.device.user))
+    assert held(again, made["record"])["seller"] == "late"
+    assert "Handed in and refused" not in manager.page("/")
+
+
+def test_p6_a_manager_leaves_a_refused_mutation_refused(office: Office, rep: Rep) -> None:
+    made = rep.phone.create("receipt", receipt())
+    office.company.revoke(rep.device)
+    (result,) = rep.phone.push(made)
+    manager = office.reviewer()
+    seen = f"/records/{result['parked']}"
+    manager.post(f"{seen}/kept/{result['parked']}", seen=seen, act="dismiss")
+    page = manager.page(seen)
+    assert "Bring back" not in page
+    assert "Dismissed" in page
+
+
+def test_p5_who_may_not_open_a_record_brings_nothing_back(office: Office, rep: Rep) -> None:
+    record, conflict = quarrel(office, rep)
+    stranger = office.reviewer(region="south")
+    path = f"/records/{record}/kept/{conflict}"
+    assert stranger.post(path, act="restore").status_code == 404
+    finance = office.reviewer(Role.FINANCE_OFFICER, None)
+    assert finance.post(path, act="restore").status_code in {403, 404}
+    assert held(rep, conflict)["state"] == "open"
