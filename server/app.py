@@ -15,7 +15,9 @@ from server.services import build
 from server.settings import Settings, load
 from server.sync import epochs
 from server.sync.kinds import RecordKind
-from server.upkeep.replay import open_journal
+from server.upkeep.manifest import BackupFault
+from server.upkeep.replay import Replayed, open_journal
+from server.upkeep.restore import CUT_SHORT, is_under_way
 from server.work.queue import send_wake_up
 
 
@@ -25,13 +27,18 @@ def create_app(
     clock: Clock | None = None,
     ids: IdMaker | None = None,
     kinds: tuple[RecordKind, ...] = (),
+    restoring: bool = False,
 ) -> Flask:
     """A server for ``settings`` (default: from the environment); tests bring clock and ids.
 
-    ``kinds`` adds kinds of records to those of the domain.
+    ``kinds`` adds kinds of records to those of the domain. Raises ``BackupFault`` where a restore
+    was cut short, unless the caller is ``restoring``.
     """
+    settings = settings or load()
+    if is_under_way(settings) and not restoring:
+        raise BackupFault(CUT_SHORT)
     services = build(
-        settings or load(), clock=clock or SystemClock(), ids=ids, kinds=kinds, wake=send_wake_up
+        settings, clock=clock or SystemClock(), ids=ids, kinds=kinds, wake=send_wake_up
     )
     logs.configure(services.settings.log_level)
     app = Flask("server", static_folder=None)
@@ -53,9 +60,9 @@ def create_app(
     return app
 
 
-def open_store(app: Flask) -> None:
+def open_store(app: Flask) -> Replayed:
     """Brings the store of ``app`` to the newest schema, its epoch and the end of its journal."""
     with app.app_context():
         migration.upgrade(db.engine)
         epochs.open_store(db.session(), app.extensions["fieldstamp"].clock)
-        open_journal(db.session(), app.extensions["fieldstamp"].sync)
+        return open_journal(db.session(), app.extensions["fieldstamp"].sync)

@@ -13,17 +13,24 @@ from sqlalchemy.orm import Session as Store
 
 from server import migration, serving
 from server.app import create_app, open_store
+from server.clock import SystemClock
 from server.db import transaction
 from server.demo import show
 from server.errors import Problem, say_field
 from server.extensions import db
+from server.journal.lines import JournalFault
 from server.people import devices, passwords, regions, users
 from server.people.principal import Role
 from server.services import services
 from server.settings import load
+from server.upkeep import backup as backups
+from server.upkeep import manifest as manifests
+from server.upkeep import report, restore
+from server.upkeep.manifest import BackupFault
 from server.work.worker import run_worker
 
 ROLES = click.Choice([role.value for role in Role])
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -117,6 +124,49 @@ def check() -> None:
         current = migration.is_current(store.get_bind().engine)
     click.echo("The schema is the newest." if current else "The schema is not the newest.")
     sys.exit(0 if current else 1)
+
+
+@cli.group()
+def backup() -> None:
+    """Backups of the store and its photos."""
+
+
+@backup.command(name="create")
+@click.argument("folder", type=click.Path(path_type=Path))
+def create_backup(folder: Path) -> None:
+    """Write a backup into FOLDER, which must be new; the server may go on working."""
+    with _opened() as store:
+        own = services()
+        manifest = backups.create(store.get_bind().engine, own.settings, own.clock, folder)
+    click.echo(report.say_manifest(manifest))
+    sys.exit(1 if manifest.missing else 0)
+
+
+@backup.command(name="check")
+@click.argument("folder", type=FOLDER)
+def check_backup(folder: Path) -> None:
+    """Hash every file of a backup again; status 1 unless all are as they were."""
+    click.echo(report.say_manifest(manifests.check(folder)))
+
+
+@backup.command(name="restore")
+@click.argument("folder", type=FOLDER)
+@click.option("--replace", is_flag=True, help="Set a store that holds work aside, and keep it.")
+@click.option("--journal", type=FILE, help="The journal to take in; default: the one in place.")
+@click.option("--without-journal", is_flag=True, help="Set the journal in place aside.")
+def restore_backup(
+    folder: Path, replace: bool, journal: Path | None, without_journal: bool
+) -> None:
+    """Put a backup in the place of the store, in a new epoch; the server must stand still."""
+    settings, clock = load(), SystemClock()
+    if journal or without_journal:
+        restore.set_journal(settings, clock, journal)
+    with restore.restored(settings, clock, folder, replace=replace) as manifest:
+        app = create_app(settings, restoring=True)
+        replayed = open_store(app)
+        with app.app_context():
+            db.engine.dispose()
+    click.echo(report.say_restored(manifest, replayed))
 
 
 @cli.group()
@@ -251,6 +301,9 @@ def main() -> None:
         cli.main(standalone_mode=True)
     except msgspec.ValidationError as error:
         click.echo(f"A setting is wrong: {error}", err=True)
+        sys.exit(1)
+    except (BackupFault, JournalFault) as fault:
+        click.echo(str(fault), err=True)
         sys.exit(1)
     except Problem as problem:
         words = problem.type.title.say("en")

@@ -26,6 +26,8 @@ except ImportError:  # no wheel for this machine
     sqlite = stock_sqlite
 
 BUSY_SECONDS = 30
+NAME = "fieldstamp"
+"""How the connections of a server call themselves on PostgreSQL."""
 COMMON = {"pool_size": 20, "max_overflow": 20, "hide_parameters": True}
 """Of every engine; values of statements are tokens and customers, which no log may hold."""
 LAST_SAFE_BEFORE_RACE = (3, 7, 0)
@@ -89,7 +91,7 @@ def engine_options(url: str) -> dict[str, Any]:
     if make_url(url).get_backend_name() == "sqlite":
         return {"module": sqlite, "connect_args": {"timeout": BUSY_SECONDS}, **COMMON}
     # A plan that was made on the empty table would be kept: measured, it halves the rate.
-    connect = {"options": "-c plan_cache_mode=force_custom_plan"}
+    connect = {"options": "-c plan_cache_mode=force_custom_plan", "application_name": NAME}
     return {"pool_pre_ping": True, "connect_args": connect, **COMMON}
 
 
@@ -234,10 +236,18 @@ def copy_sqlite(source: Path, target: Path) -> None:
 
 
 def settle_sqlite(path: Path) -> None:
-    """Brings all of a store into its one file. Raises :class:`Fault` while anybody has it open."""
-    with told_faults(), _opened(path) as alone:
-        alone.execute("PRAGMA journal_mode=DELETE")
-        alone.execute("BEGIN EXCLUSIVE")
+    """Brings all of a store into its one file, where it can be read at all.
+
+    Raises :class:`Fault` ``busy`` while anybody has it open.
+    """
+    try:
+        with _opened(path) as alone:
+            alone.execute("PRAGMA journal_mode=DELETE")
+            alone.execute("BEGIN EXCLUSIVE")
+    except sqlite.OperationalError as error:
+        raise Fault("busy") from error
+    except sqlite.DatabaseError:  # a damaged file, which is why somebody restores
+        return
 
 
 @contextmanager

@@ -34,6 +34,17 @@ def is_current(engine: Engine) -> bool:
         return MigrationContext.configure(connection).get_current_revision() == newest()
 
 
+def knows(revision: str) -> bool:
+    """Whether this program can bring a store from ``revision`` to the newest schema."""
+    revisions = ScriptDirectory.from_config(configuration()).walk_revisions()
+    return any(known.revision == revision for known in revisions)
+
+
+def upgrade_within(connection: Connection, revision: str = "head") -> None:
+    """Brings the tables to ``revision`` in the caller's transaction; not for SQLite."""
+    command.upgrade(configuration(connection), revision)
+
+
 def upgrade(engine: Engine) -> None:
     """Runs what is missing, in one transaction; several processes may call it at once.
 

@@ -1,0 +1,87 @@
+"""Makes a backup of a store while it is at work: the database first, then what it names."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from server.clock import Clock, to_wire
+from server.media.disk import DiskBlobs, hash_file
+from server.settings import Settings
+from server.upkeep.dump import write_dump
+from server.upkeep.manifest import BackupFault, FileList, Manifest, write_manifest
+
+KEYS = ("secret.key", "server.key")
+BLOBS, PICTURES = "blobs", "pictures"
+
+
+def create(engine: Engine, settings: Settings, clock: Clock, folder: Path) -> Manifest:
+    """Writes a backup into ``folder``, which must be new or empty; its manifest.
+
+    Every photo of which the copied database says that it is here is copied after it, so that no
+    row of a backup lacks its bytes. Raises :class:`BackupFault`.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise BackupFault(f"{folder} is not empty.")
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # it holds the keys of the server
+    made_at = to_wire(clock.now())
+    contents = write_dump(engine, folder)
+    files = FileList(folder)
+    _list_dump(folder, files)
+    missing = _copy_blobs(settings.data / BLOBS, folder / BLOBS, contents.originals, files)
+    _copy_blobs(settings.data / PICTURES, folder / PICTURES, contents.pictures, files)
+    _copy_keys(settings.data, folder, files)
+    manifest = Manifest(
+        made_at=made_at,
+        database=engine.dialect.name,
+        schema=contents.schema,
+        store=contents.store,
+        epoch=contents.epoch,
+        counts=contents.counts,
+        list_sha256=files.close(),
+        files=files.files,
+        bytes=files.bytes,
+        missing=missing,
+    )
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _list_dump(folder: Path, files: FileList) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".copy", ".sqlite"}:
+            files.add(path, _durable(path))
+
+
+def _durable(path: Path) -> str:
+    """The SHA-256 of ``path``, which has reached the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return hash_file(path)
+
+
+def _copy_blobs(source: Path, target: Path, names: Iterable[str], files: FileList) -> list[str]:
+    """Copies the blobs; the names of those that are not there."""
+    blobs, missing = DiskBlobs(source), []
+    for name in sorted(set(names)):
+        place = target / name[:2] / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            blobs.copy_to(name, place)
+        except FileNotFoundError:
+            missing.append(name)
+        else:
+            files.add(place, name)  # M2: its name is its hash, and `check` takes it again
+    return missing
+
+
+def _copy_keys(source: Path, folder: Path, files: FileList) -> None:
+    (folder / "keys").mkdir()
+    for name in KEYS:
+        target = folder / "keys" / name
+        shutil.copy(source / name, target)
+        target.chmod(0o600)
+        files.add(target, _durable(target))

@@ -1,0 +1,35 @@
+"""What backup, restore and verify say to the administrator. Words only."""
+
+from server.upkeep.manifest import Manifest
+from server.upkeep.replay import Replayed
+
+REDO = (
+    "What the office did after that is not in it and must be done again: decisions, people,"
+    " roles, regions, devices. What devices sent comes again by itself."
+)
+
+
+def say_manifest(manifest: Manifest) -> str:
+    """What is in a backup, and what it lacks."""
+    counts = manifest.counts
+    lines = [
+        f"Backup of {manifest.made_at}, {manifest.database}, epoch {manifest.epoch}.",
+        f"{counts.get('record', 0)} records, {counts.get('mutation', 0)} mutations,"
+        f" {counts.get('blob', 0)} photos; {manifest.files} files, {manifest.bytes} bytes.",
+    ]
+    lines += [f"MISSING photo {name}: its bytes are not on the disk." for name in manifest.missing]
+    return "\n".join(lines)
+
+
+def say_restored(manifest: Manifest, replayed: Replayed) -> str:
+    """How far the store goes now, and what a person has to do."""
+    if manifest.database == "postgresql":
+        return f"Restored as of {manifest.made_at}. {REDO}"
+    if not replayed.lines:
+        return f"Restored as of {manifest.made_at}; there was no journal to take in. {REDO}"
+    decided = ", ".join(f"{n} {outcome}" for outcome, n in sorted(replayed.decisions.items()))
+    return (
+        f"Restored as of {manifest.made_at}, and taken in from the journal: {replayed.span},"
+        f" {replayed.rows} changes of people, regions and devices,"
+        f" decisions: {decided or 'none'}."
+    )
