@@ -31,7 +31,8 @@ def show_demo(
 ) -> int:
     """Plays the demonstration in ``folder``; its status. ``leave``: count, then end by itself."""
     started = SystemClock().monotonic()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
+        signal.signal(number, _interrupt)
 
     def tell(key: str, **values: object) -> None:
         click.echo(say(key, language, **values))
