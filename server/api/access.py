@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, TypeVar, cast
 
 from flask import Flask, request
@@ -21,6 +22,7 @@ from server.services import services
 ISSUER = "fieldstamp"
 AUDIENCE = "fieldstamp-device"
 LONGEST_TOKEN = 4096
+TOKENS_REMEMBERED = 4096
 PRINCIPAL = "fieldstamp.principal"
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -75,9 +77,20 @@ def issue_token(session: str) -> str:
     return token
 
 
-def _claims(token: str) -> dict[str, Any]:
-    if len(token) > LONGEST_TOKEN:
-        raise Problem("unauthenticated")
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a token says whose signature was found good; ``expires`` in seconds since 1970."""
+
+    session: str
+    expires: int
+
+
+@lru_cache(maxsize=TOKENS_REMEMBERED)
+def _prove(token: str, _secrets: tuple[str, ...]) -> Proven:
+    """Reads a token once: what is signed does not change, and its session is read every time.
+
+    Remembered for the very secrets that proved it.
+    """
     try:
         claims = cast("dict[str, Any]", decode_token(token, allow_expired=True))
     except (JWTExtendedException, PyJWTError) as error:
@@ -85,9 +98,17 @@ def _claims(token: str) -> dict[str, Any]:
     expires = claims.get("exp")
     if claims.get("type") != "access" or type(expires) is not int or not is_uuid7(claims["sub"]):
         raise Problem("unauthenticated")
-    if services().clock.now().timestamp() >= expires:
+    return Proven(claims["sub"], expires)
+
+
+def _session_of(token: str) -> str:
+    """The session that a live token names."""
+    if len(token) > LONGEST_TOKEN:
         raise Problem("unauthenticated")
-    return claims
+    proven = _prove(token, services().secrets)
+    if services().clock.now().timestamp() >= proven.expires:
+        raise Problem("unauthenticated")
+    return proven.session
 
 
 def _bearer() -> str:
@@ -104,7 +125,7 @@ def current_principal(*, upload_only: bool = False) -> Principal:
     ``unauthenticated``; ``device_revoked`` with ``erase`` for a revoked device elsewhere.
     """
     if PRINCIPAL not in request.environ:
-        session = str(_claims(_bearer())["sub"])
+        session = _session_of(_bearer())
         terms = sessions.terms(services().settings, services().policy)
         now = services().clock.now()
         known = sessions.recognise(db.session(), session, now=now, terms=terms)

@@ -1,50 +1,41 @@
 """Loads who acts, with roles and regions as they stand in the tables now. Decides nothing."""
 
 from collections import defaultdict
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session as Store
-from sqlalchemy.orm import aliased
 
 from server.errors import Problem
-from server.people.keys import PublicKey
 from server.people.principal import Grant, Principal, Role
-from server.people.tables import Device, Region, RoleGrant, Session, User
+from server.people.tables import Device, Region, RoleGrant, User
+
+
+def _select_grants() -> Select[Any]:
+    held = RoleGrant.__table__
+    granted, below = Region.__table__.alias("granted"), Region.__table__.alias("below")
+    beneath = func.substr(below.c.path, 1, func.length(granted.c.path)) == granted.c.path
+    return (
+        select(held.c.role, held.c.region, below.c.id)
+        .outerjoin(granted, granted.c.id == held.c.region)
+        .outerjoin(below, beneath)
+        .where(held.c.user == bindparam("person"))
+        .order_by(held.c.key)
+    )
+
+
+GRANTS = _select_grants()
+"""Put together once: doing so costs more than asking, and every request asks."""
 
 
 def load_grants(store: Store, user: str) -> tuple[Grant, ...]:
     """The roles of ``user``, each with its region and all regions below it."""
-    granted, below = aliased(Region), aliased(Region)
-    beneath = func.substr(below.path, 1, func.length(granted.path)) == granted.path
-    rows = store.execute(
-        select(RoleGrant.role, RoleGrant.region, below.id)
-        .outerjoin(granted, granted.id == RoleGrant.region)
-        .outerjoin(below, beneath)
-        .where(RoleGrant.user == user)
-        .order_by(RoleGrant.key)
-    )
     regions: dict[tuple[str, str | None], set[str]] = defaultdict(set)
-    for role, region, inner in rows:
+    for role, region, inner in store.connection().execute(GRANTS, {"person": user}):
         regions[role, region].add(inner)
     return tuple(
         Grant(Role(role), None if region is None else frozenset(inner))
         for (role, region), inner in regions.items()
-    )
-
-
-def principal_of(store: Store, user: User, *, session: Session, device: Device | None) -> Principal:
-    """The principal of ``user`` in ``session``. Nothing is taken from a token."""
-    return Principal(
-        user=user.id,
-        name=user.name,
-        session=session.id,
-        device=session.device,
-        grants=load_grants(store, user.id),
-        home_region=user.home_region,
-        zone=user.zone,
-        upload_only=device is not None and device.revoked_at is not None,
-        key=PublicKey(device.alg, device.public_key) if device else None,
-        erase=device.erase if device else None,
     )
 
 

@@ -3,14 +3,16 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session as Store
 
 from server.db import transaction
 from server.errors import Problem
 from server.ids import IdMaker
 from server.people import audit, rights
+from server.people.keys import PublicKey
 from server.people.principal import Principal
 from server.people.tables import Device, Session, User
 from server.policy import Policy
@@ -39,6 +41,23 @@ def terms(settings: Settings, policy: Policy) -> Terms:
     )
 
 
+def _select_known() -> Select[Any]:
+    login, person, device = Session.__table__, User.__table__, Device.__table__
+    return (
+        select(
+            *(login.c.user, login.c.device, login.c.created_at, login.c.used_at, login.c.ended_at),
+            *(person.c.name, person.c.home_region, person.c.zone, person.c.disabled_at),
+            *(device.c.alg, device.c.public_key, device.c.revoked_at, device.c.erase),
+        )
+        .join(person, person.c.id == login.c.user)
+        .outerjoin(device, device.c.id == login.c.device)
+        .where(login.c.id == bindparam("session"))
+    )
+
+
+KNOWN = _select_known()
+"""A session with its person and device; every request asks, and reads these columns only."""
+
 BROWSER = Terms(idle=BROWSER_IDLE, absolute=BROWSER_LIFE, revoked_upload=timedelta())
 
 
@@ -51,7 +70,7 @@ def open_session(
     return session
 
 
-def is_live(session: Session, *, now: datetime, terms: Terms) -> bool:
+def is_live(session: Session | Row[Any], *, now: datetime, terms: Terms) -> bool:
     """Whether ``session`` has neither ended nor run out."""
     if session.ended_at is not None:
         return False
@@ -64,20 +83,25 @@ def recognise(store: Store, session: str, *, now: datetime, terms: Terms) -> Pri
     *Raises* ``unauthenticated`` for a session that ended or ran out and for a disabled user
     without a device; ``device_revoked`` where a revoked device's term to hand in work is over.
     """
-    row = store.execute(
-        select(Session, User, Device)
-        .join(User, User.id == Session.user)
-        .outerjoin(Device, Device.id == Session.device)
-        .where(Session.id == session)
-    ).one_or_none()
-    if row is None or not is_live(row.Session, now=now, terms=terms):
+    row = store.connection().execute(KNOWN, {"session": session}).one_or_none()
+    if row is None or not is_live(row, now=now, terms=terms):
         raise Problem("unauthenticated")
-    revoked = row.Device is not None and row.Device.revoked_at is not None
-    if row.User.disabled_at is not None and not revoked:
+    if row.disabled_at is not None and row.revoked_at is None:
         raise Problem("unauthenticated")
-    if revoked and now - row.Device.revoked_at >= terms.revoked_upload:
-        raise Problem("device_revoked", extra={"erase": row.Device.erase})
-    return rights.principal_of(store, row.User, session=row.Session, device=row.Device)
+    if row.revoked_at is not None and now - row.revoked_at >= terms.revoked_upload:
+        raise Problem("device_revoked", extra={"erase": row.erase})
+    return Principal(
+        user=row.user,
+        name=row.name,
+        session=session,
+        device=row.device,
+        grants=rights.load_grants(store, row.user),
+        home_region=row.home_region,
+        zone=row.zone,
+        upload_only=row.revoked_at is not None,
+        key=PublicKey(row.alg, row.public_key) if row.device else None,
+        erase=row.erase,
+    )
 
 
 def end(store: Store, session: str, *, now: datetime) -> None:

@@ -5,9 +5,8 @@ from typing import Any
 
 from server.domain import queries
 from server.domain.review.actions import Decision, decide, undo
+from server.people import sessions
 from server.people.principal import Principal, Role
-from server.people.rights import principal_of
-from server.people.tables import Device, Session, User
 from server.sync.batch import Sender
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord, find_record
@@ -27,9 +26,11 @@ class Desk:
     def on_device(self, role: Role, region: str | None) -> Principal:
         """Somebody with ``role`` on a device."""
         handle = self.company.device(self.company.user(role, region))
-        store = self.company.store
-        user, session = store.get_one(User, handle.user), store.get_one(Session, handle.session)
-        return principal_of(store, user, session=session, device=store.get_one(Device, handle.id))
+        shared = self.company.services
+        terms = sessions.terms(shared.settings, shared.policy)
+        return sessions.recognise(
+            self.company.store, handle.session, now=shared.clock.now(), terms=terms
+        )
 
     def reviewer(self, role: Role = Role.REGION_MANAGER, region: str | None = "east") -> Principal:
         """Somebody with ``role`` in a browser."""
