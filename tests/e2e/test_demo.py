@@ -46,18 +46,27 @@ def summary(output: str) -> dict[str, Any]:
     return said
 
 
+def read_until(process: "subprocess.Popen[str]", last: str) -> str:
+    """What a process writes up to the line ``last``, or up to its end."""
+    said = ""
+    while not said.endswith(last) and (line := process.stdout.readline()):
+        said += line
+    return said
+
+
 @contextmanager
 def running_demo(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """A demonstration that stays up: its address and its process."""
     command = [*COMMAND, "demo", "--data", str(folder), "--visits", "1"]
-    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, env=ENVIRONMENT, **pipes) as process:
         try:
-            said = "".join(iter(process.stdout.readline, "Press Ctrl-C to end.\n"))
+            said = read_until(process, "Press Ctrl-C to end.\n")
             address = re.search(r"http://127\.0\.0\.1:\d+", said)
             assert address is not None, said
             yield address[0], process
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
 
 
 def remove_record(folder: Path, kind: str) -> str:
@@ -86,8 +95,14 @@ def remove_original(folder: Path) -> str:
     return photo.id
 
 
+def flags(device: Client, kind: str) -> set[str]:
+    """The remarks on the records of a kind that a device holds."""
+    return {flag for record in device.records(kind) for flag in record.get("flags", ())}
+
+
 def test_p6_the_demonstration_loses_nothing_and_says_so_in_one_line(tmp_path: Path) -> None:
-    status, output = call("demo", "--exit", "--visits", "2", "--data", str(tmp_path / "demo"))
+    folder = tmp_path / "demo"
+    status, output = call("demo", "--exit", "--visits", "2", "--data", str(folder))
     assert status == 0, output
     said = summary(output)
     assert (said["devices"], said["lost"], said["names_of_lost"]) == (3, 0, [])
@@ -95,6 +110,25 @@ def test_p6_the_demonstration_loses_nothing_and_says_so_in_one_line(tmp_path: Pa
     assert said["mutations"] >= 40
     assert said["photos_verified"] >= 15
     assert 0 < said["seconds"] < PATIENCE_SECONDS
+    crew = {device.username: device.store for device in read_crew(folder).devices}
+    with Client(crew["rep"]) as device:
+        assert ("far" in flags(device, "visit"), "gallery" in flags(device, "photo")) == (
+            True,
+            True,
+        )
+        (case,) = device.records("cross_region_case")
+        assert (case["signed_by"], case["missing_tags"]) == (
+            ["affected_dealer", "region_manager"],
+            [],
+        )
+        assert case["verdict"] == "accepted"
+        assert any(visit.get("verdict") for visit in device.records("visit"))
+    with Client(crew["rep_guangzhou"]) as device:
+        (parked,) = device.records("parked")
+        assert parked["wrong"] == {"region": "region"}
+    with Client(crew["rep_nanjing"]) as device:
+        (conflict,) = device.records("conflict")
+        assert conflict["fields"] == ["phone"]
 
 
 def test_p6_the_count_names_a_removed_record_and_a_removed_original(tmp_path: Path) -> None:
