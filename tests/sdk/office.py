@@ -81,6 +81,11 @@ class Office:
     """Record id → what is said of its mutations instead of ``applied``."""
     pages: list[dict[str, Any]] = field(default_factory=list)
     cursors: list[Any] = field(default_factory=list)
+    snapshots: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[Any] = field(default_factory=list)
+    """The page of each snapshot request."""
+    buckets: list[dict[str, Any]] = field(default_factory=list)
+    repairs: list[dict[str, Any]] = field(default_factory=list)
     uploads: dict[str, Bytes] = field(default_factory=dict)
     largest_push: int = 500
     access: str = "access-0"
@@ -113,6 +118,8 @@ class Office:
             "/v1/sync/kinds": lambda _body: self._kinds(),
             "/v1/sync/push": self._push,
             "/v1/sync/pull": self._pull,
+            "/v1/sync/snapshot": self._snapshot,
+            "/v1/sync/digest": self._digest,
             "/v1/media/have": self._have,
         }[path](_body(request))
 
@@ -200,6 +207,17 @@ class Office:
         empty = {"epoch": self.epoch, "cursor": f"c{len(self.cursors)}", "more": False, "items": []}
         page = self.pages.pop(0) if self.pages else {}
         return answer({**empty, "server_time": TIME, "epoch": self.epoch, **page})
+
+    def _snapshot(self, body: Any) -> Response:
+        self.asked.append(body["page"])
+        empty = {"epoch": self.epoch, "cursor": "tail", "more": False, "page": None, "items": []}
+        return answer({**empty, **(self.snapshots.pop(0) if self.snapshots else {})})
+
+    def _digest(self, body: Any) -> Response:
+        told = {"epoch": self.epoch, "scope": body["scope"]}
+        if "repair" in body:
+            return answer({**told, "repaired": body["repair"], **self.repairs.pop(0)})
+        return answer({**told, "buckets": self.buckets})
 
     def _tus(self, request: Request, path: str) -> Response:
         if request.method == "POST":

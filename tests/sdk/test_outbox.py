@@ -320,7 +320,7 @@ def test_p6_after_a_restore_what_was_acknowledged_is_sent_again(
     office.mutations.clear()
     office.order.clear()
     office.uploads.clear()
-    office.pages = [{"items": [put(visit, {"purpose": "routine", "note": "mine"}, version=1)]}]
+    office.snapshots = [{"items": [put(visit, {"purpose": "routine", "note": "mine"})]}]
     report = client.sync().run()
     assert report.synced
     assert office.order == [1, 2]
@@ -353,7 +353,7 @@ def test_p6_a_restore_before_a_pull_sends_first_and_receives_after(
 
     def restore(request: Request) -> None:
         if request.url.endswith("/pull") and office.epoch == "e-1":
-            office.epoch, office.pages = "e-2", [{"items": []}, {"items": [restored]}]
+            office.epoch, office.snapshots = "e-2", [{"items": [restored]}]
 
     office.before.append(restore)
     report = client.sync().run()
@@ -403,11 +403,13 @@ def test_the_queue_is_a_person_readable_list(client: Client, open_client: Opener
     assert chinese[0].reason == "等待下次同步"
 
 
-def test_a_copied_store_is_reported(client: Client, office: Office) -> None:
+def test_a_copied_store_that_may_not_go_on_anew_is_reported(client: Client, office: Office) -> None:
     visit = routine(client)
     office.script[visit] = lambda _m: {"outcome": "applied", "version": 1, "fork": True}
+    office.before.append(on("/enrol", lambda _request: problem(403, "forbidden")))
     report = client.sync().run()
     assert [need.code for need in report.needs_you] == ["store_copied"]
+    assert not report.synced
 
 
 def _raw(request: Request) -> bytes:

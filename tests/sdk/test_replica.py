@@ -1,5 +1,6 @@
 """What is pulled: whole pages, pairs of record and scope, starting over, digests."""
 
+import json
 import sqlite3
 from typing import Any
 
@@ -158,33 +159,121 @@ def test_records_of_unknown_kinds_are_stored_and_counted(client: Client, office:
     assert client.get(FIRST)["x"] == 1
 
 
+RESYNC = {"resync_required": "cursor_too_old"}
+
+
 @pytest.mark.parametrize("asked", ["cursor_too_old", {"reason": "cursor_too_old"}])
-def test_starting_over_keeps_the_outbox_and_sweeps_what_did_not_come_again(
+def test_p6_a_snapshot_keeps_the_outbox_and_sweeps_what_did_not_come_again(
     client: Client, office: Office, asked: Any
 ) -> None:
     pull(client, office, {"items": [put(FIRST, {"purpose": "sale"}), put(SECOND, {"x": 1})]})
-    visit = client.create("visit", {"purpose": "routine"})
-    office.script[visit.id] = lambda _m: {"outcome": "waiting"}
-    again = {"items": [put(FIRST, {"purpose": "sale"})], "more": True, "cursor": "half"}
-    pull(client, office, {"resync_required": asked}, again)
-    assert held(client) == sorted([FIRST, visit.id])
-    assert office.cursors[1:4] == ["c1", None, "half"]
-    assert client.outbox()[0].record == visit.id
+    client.patch(SECOND, {"note": "mine"})
+    office.script[SECOND] = lambda _m: {"outcome": "waiting"}
+    office.snapshots = [
+        {"items": [put(FIRST, {"purpose": "sale"})], "more": True, "page": "half"},
+        {"items": []},
+    ]
+    pull(client, office, {"resync_required": asked}, {})
+    assert office.asked == [None, "half"]
+    assert office.cursors[1:] == ["c1", "tail"]
+    assert [record.held for record in client.records("visit")] == [True, False]
+    assert dict(client.get(SECOND).data) == {"note": "mine"}
+    assert client.outbox()[0].record == SECOND
 
 
-def test_p7_a_digest_that_differs_is_repaired_once_and_then_reported(
+def test_p4_a_snapshot_goes_on_where_it_was_broken_off(client: Client, office: Office) -> None:
+    pull(client, office, {"items": [put(FIRST, {"purpose": "sale"}), put(SECOND, {"x": 1})]})
+    failing = [problem(500, "internal")]
+
+    def fail_on_second(request: Any) -> Any:
+        second = request.url.endswith("/snapshot") and office.asked == [None]
+        return failing.pop() if second and failing else None
+
+    office.before.append(fail_on_second)
+    third = FIRST[:-1] + "3"
+    office.snapshots = [
+        {"items": [put(FIRST, {"purpose": "sale"})], "more": True, "page": "half"},
+        {"items": [put(third, {"purpose": "sale"})]},
+    ]
+    assert pull(client, office, RESYNC).reason == "internal"
+    assert held(client) == [FIRST, SECOND]
+    assert client.sync().run().synced
+    assert office.asked == [None, "half"]
+    assert held(client) == [FIRST, third]
+
+
+def test_a_place_in_a_snapshot_that_is_worth_nothing_begins_it_anew(
+    client: Client, office: Office
+) -> None:
+    pull(client, office, {"items": [put(FIRST, {"purpose": "sale"}), put(SECOND, {"x": 1})]})
+    office.before.append(
+        lambda request: (
+            problem(400, "bad_request")
+            if request.url.endswith("/snapshot") and b"half" in request.body
+            else None
+        )
+    )
+    office.snapshots = [
+        {"items": [put(FIRST, {"purpose": "sale"})], "more": True, "page": "half"},
+        {"items": [put(SECOND, {"x": 1})]},
+    ]
+    assert pull(client, office, RESYNC, {}).synced
+    assert held(client) == [SECOND]
+
+
+def test_p1_a_snapshot_of_another_epoch_replaces_newer_rows(client: Client, office: Office) -> None:
+    pull(client, office, {"items": [put(FIRST, {"purpose": "sale"}, version=9)]})
+    office.epoch = "e-2"
+    office.snapshots = [{"items": [put(FIRST, {"purpose": "routine"}, version=2)]}]
+    assert pull(client, office).synced
+    record = client.get(FIRST)
+    assert (record.version, record.epoch, record["purpose"]) == (2, "e-2", "routine")
+
+
+def bucket(record: str, data: dict[str, Any], version: int = 1) -> dict[str, Any]:
+    count, total = _wire.scope_sum([(record, version, _wire.record_hash(data))])
+    return {"bucket": record[-2:], "count": count, "sum": total}
+
+
+def digest(*members: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    count, total = _wire.scope_sum([(r, 1, _wire.record_hash(data)) for r, data in members])
+    return {"scope": MINE, "count": count, "sum": total}
+
+
+def test_p7_only_the_buckets_that_differ_are_fetched_and_what_they_do_not_name_goes(
+    client: Client, office: Office
+) -> None:
+    data, third, fourth = {"purpose": "sale"}, FIRST[:-1] + "3", FIRST[:-2] + "b3"
+    pull(client, office, {"items": [put(r, data) for r in (FIRST, SECOND, third)]})
+    repaired: list[Any] = []
+    office.before.append(
+        lambda request: repaired.append(request.body) if b"repair" in request.body else None
+    )
+    office.buckets = [bucket(FIRST, data), bucket(SECOND, data), bucket(fourth, data)]
+    office.repairs = [{"items": [put(fourth, data)]}]
+    right = {"digest": [digest((FIRST, data), (SECOND, data), (fourth, data))]}
+    assert pull(client, office, right, right).synced
+    assert [json.loads(body)["repair"] for body in repaired] == [["a3", "b3"]]
+    assert held(client) == [FIRST, SECOND, fourth]
+    assert office.asked == []
+
+
+def test_p7_what_a_repair_does_not_mend_is_replaced_once_a_day_and_then_reported(
     client: Client, office: Office
 ) -> None:
     data = {"purpose": "sale"}
-    count, total = _wire.scope_sum([(FIRST, 1, _wire.record_hash(data))])
-    right = {"scope": MINE, "count": count, "sum": total}
-    wrong = {**right, "sum": "0" * 16}
-    page = {"items": [put(FIRST, data)], "digest": [right]}
-    assert pull(client, office, page).synced
-    assert pull(client, office, {"digest": [wrong]}, page).synced
-    report = pull(client, office, {"digest": [wrong]})
+    right, wrong = digest((FIRST, data)), {**digest((FIRST, data)), "sum": "0" * 16}
+    office.buckets = [bucket(FIRST, data)]
+    assert pull(client, office, {"items": [put(FIRST, data)], "digest": [right]}).synced
+    office.snapshots = [{"items": [put(FIRST, data)]}]
+    pages = [{"digest": [wrong]}, {"digest": [wrong]}, {"digest": [right]}]
+    assert pull(client, office, *pages).synced
+    assert office.asked == [None]
+    report = pull(client, office, *[{"digest": [wrong]}] * 3)
     assert (report.synced, report.reason) == (False, "digest_mismatch")
     assert report.digest_mismatch == (MINE,)
+    assert office.asked == [None]
+    assert client.get(FIRST)["purpose"] == "sale"
 
 
 def test_p5_a_revoked_device_forgets_records_and_still_hands_in_its_work(
@@ -215,7 +304,7 @@ def test_an_app_that_is_too_old_to_receive_still_hands_in(client: Client, office
 
     office.before.append(too_old)
     report = client.sync().run()
-    assert (report.reason, report.applied) == ("app_too_old", 1)
+    assert (report.reason, report.push_only, report.applied) == ("app_too_old", True, 1)
 
 
 def test_p4_the_same_page_again_and_again_ends(client: Client, office: Office) -> None:

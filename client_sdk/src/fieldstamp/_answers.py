@@ -5,7 +5,6 @@ of protocol 1 raises PortalError and changes nothing.
 """
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +25,6 @@ from fieldstamp._ports import Response
 
 FINAL = frozenset({"applied", "merged", "conflict", "rejected"})
 _OUTCOMES = FINAL | {"waiting"}
-_HASH = re.compile(r"[0-9a-f]{16}")
 _BUSY_AGAIN_S = 30.0
 _LONGEST_WAIT_S = 3600.0
 
@@ -45,33 +43,6 @@ class Result:
     problem: _wire.JsonObject | None = None
     ack: _wire.JsonObject | None = None
     raw: _wire.JsonObject = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One item of a page."""
-
-    item: str
-    kind: str
-    record: str
-    version: int = 0
-    scopes: tuple[str, ...] = ()
-    scope: str = ""
-    hash: str = ""
-    data: _wire.JsonObject = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One page of the feed."""
-
-    epoch: str
-    cursor: str
-    more: bool
-    backfilling: tuple[str, ...]
-    events: tuple[tuple[str, str], ...]
-    items: tuple[Item, ...]
-    digest: tuple[tuple[str, int, str], ...]
 
 
 def body_of(response: Response) -> _wire.JsonObject:
@@ -137,39 +108,39 @@ def retry_after(response: Response) -> float:
 
 def read_hello(body: _wire.JsonObject) -> _wire.JsonObject:
     """The parts of ``hello`` that this device relies on."""
-    _need_protocol(_typed(body, "protocol", dict))
+    _need_protocol(typed(body, "protocol", dict))
     return {
-        "epoch": _text(body, "epoch"),
-        "schema": _typed(body, "schema", int),
-        "limits": _typed(body, "limits", dict),
+        "epoch": text_of(body, "epoch"),
+        "schema": typed(body, "schema", int),
+        "limits": typed(body, "limits", dict),
         "min_app": body.get("min_app"),
         "backoff": seconds(body),
-        "server_time": milliseconds(_text(body, "server_time")),
+        "server_time": milliseconds(text_of(body, "server_time")),
     }
 
 
 def _need_protocol(spoken: _wire.JsonObject) -> None:
-    low, high = _typed(spoken, "min", int), _typed(spoken, "max", int)
+    low, high = typed(spoken, "min", int), typed(spoken, "max", int)
     if not low <= _wire.PROTOCOL <= high:
         raise AppTooOldError(f"the server speaks protocol {low} to {high}")
 
 
 def read_kinds(body: _wire.JsonObject) -> _wire.JsonObject:
     """The kinds and policy lists, kept as they came."""
-    _typed(body, "kinds", list)
+    typed(body, "kinds", list)
     return body
 
 
 def read_account(body: _wire.JsonObject) -> _wire.JsonObject:
     """What enrolling or logging in brought."""
     key = body.get("server_key")
-    key = {"alg": "ed25519", "key": key} if isinstance(key, str) else _typed(body, "server_key")
+    key = {"alg": "ed25519", "key": key} if isinstance(key, str) else typed(body, "server_key")
     user = body.get("user")
     named: _wire.JsonObject = user if isinstance(user, dict) else {"id": user}
     return {
-        "user": _text(named, "id"),
+        "user": text_of(named, "id"),
         "name": str(named.get("name", "")),
-        "server_key": {"alg": _text(key, "alg"), "key": _text(key, "key")},
+        "server_key": {"alg": text_of(key, "alg"), "key": text_of(key, "key")},
         "roles": body.get("roles", []),
         "scopes": body.get("scopes", []),
         "tokens": read_tokens(body),
@@ -178,15 +149,15 @@ def read_account(body: _wire.JsonObject) -> _wire.JsonObject:
 
 def read_tokens(body: _wire.JsonObject) -> _wire.JsonObject:
     """A pair of tokens."""
-    return {"access": _text(body, "access_token"), "refresh": _text(body, "refresh_token")}
+    return {"access": text_of(body, "access_token"), "refresh": text_of(body, "refresh_token")}
 
 
 def read_results(body: _wire.JsonObject) -> tuple[str, dict[str, Result]]:
     """Epoch and results by mutation id of a push."""
     if body.get("protocol") != _wire.PROTOCOL:
         raise PortalError("the answer to a push is not of this protocol")
-    listed = _typed(body, "results", list)
-    return _text(body, "epoch"), {
+    listed = typed(body, "results", list)
+    return text_of(body, "epoch"), {
         entry["id"]: _result(entry)
         for entry in listed
         if isinstance(entry, dict) and isinstance(entry.get("id"), str)
@@ -221,57 +192,9 @@ def is_acknowledged(result: Result, *, digest: str, key: _seal.PublicKey) -> boo
     return stated == (result.id, result.outcome, digest) and _seal.is_acknowledgement(ack, key)
 
 
-def read_page(body: _wire.JsonObject) -> Page | str:
-    """A page of the feed, or the reason why everything must be pulled again."""
-    asked = body.get("resync_required")
-    if asked:
-        return str(asked.get("reason")) if isinstance(asked, dict) else str(asked)
-    return Page(
-        epoch=_text(body, "epoch"),
-        cursor=_text(body, "cursor"),
-        more=_typed(body, "more", bool),
-        backfilling=tuple(str(scope) for scope in body.get("backfilling") or ()),
-        events=tuple(_event(entry) for entry in body.get("events") or ()),
-        items=tuple(_item(entry) for entry in _typed(body, "items", list)),
-        digest=tuple(_digest(entry) for entry in body.get("digest") or ()),
-    )
-
-
-def _event(entry: Any) -> tuple[str, str]:
-    return _text(entry, "event"), _text(entry, "scope")
-
-
-def _digest(entry: Any) -> tuple[str, int, str]:
-    return _text(entry, "scope"), _typed(entry, "count", int), _text(entry, "sum")
-
-
-def _item(entry: Any) -> Item:
-    item, kind, record = _text(entry, "item"), _text(entry, "kind"), _text(entry, "record")
-    if item == "leave":
-        return Item(item=item, kind=kind, record=record, scope=_text(entry, "scope"))
-    if item not in {"put", "withdrawn"}:
-        raise PortalError(f"a page holds an unknown item {item!r}")
-    scopes = tuple(str(scope) for scope in _typed(entry, "scopes", list))
-    version = _typed(entry, "version", int)
-    if item == "withdrawn":
-        return Item(item=item, kind=kind, record=record, version=version, scopes=scopes)
-    data, content = _typed(entry, "data", dict), _text(entry, "hash")
-    if not _HASH.fullmatch(content) or _wire.record_hash(data) != content:
-        raise ServerFailedError(f"record {record} did not arrive whole", code="page_damaged")
-    return Item(
-        item=item,
-        kind=kind,
-        record=record,
-        version=version,
-        scopes=scopes,
-        hash=content,
-        data=data,
-    )
-
-
 def read_photo_acks(body: _wire.JsonObject, key: _seal.PublicKey) -> list[_wire.JsonObject]:
     """The photo acknowledgements of an answer that the server signed."""
-    listed = [entry for entry in _typed(body, "acknowledgements", list) if isinstance(entry, dict)]
+    listed = [entry for entry in typed(body, "acknowledgements", list) if isinstance(entry, dict)]
     return [ack for ack in listed if _seal.is_photo_acknowledgement(ack, key)]
 
 
@@ -293,15 +216,17 @@ def seconds(body: _wire.JsonObject, name: str = "backoff") -> float:
     return min(float(value), _LONGEST_WAIT_S) if known else 0.0
 
 
-def _typed(body: Any, name: str, kind: type = dict) -> Any:
+def typed(body: Any, name: str, kind: type = dict) -> Any:
+    """The member ``name``, of that type. Raises PortalError where it is not there."""
     value = body.get(name) if isinstance(body, dict) else None
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise PortalError(f"the answer is not from the server: {name} is missing")
     return value
 
 
-def _text(body: Any, name: str) -> str:
-    return str(_typed(body, name, str))
+def text_of(body: Any, name: str) -> str:
+    """The text ``name``. Raises PortalError where it is not there."""
+    return str(typed(body, name, str))
 
 
 def _text_or_none(value: object) -> str | None:

@@ -1,6 +1,7 @@
 """Photo, signature and other bytes beside the store, each named by its SHA-256 (M2).
 
-Bytes are durable before anything that names them is saved, and are never deleted here.
+Bytes are durable before anything that names them is saved. They go only by ``free``, whose caller
+holds the proof that the server has them.
 """
 
 import errno
@@ -57,6 +58,14 @@ class Blobs:
     def piece(self, name: str, *, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``."""
         return self._disk.read(self._path(name), offset=offset, size=size)
+
+    def is_here(self, name: str) -> bool:
+        """Whether there are bytes of that name on this device."""
+        return self._disk.exists(self._path(name))
+
+    def free(self, name: str) -> None:
+        """Gives the space of a blob back."""
+        self._disk.remove(self._path(name))
 
     def read(self, name: str) -> bytes:
         """All bytes of a blob."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from fieldstamp import _kinds, _seal, _wire
 from fieldstamp._errors import InvalidFieldsError, NotEnrolledError
-from fieldstamp._ports import Clock, DeviceKey, Entropy
+from fieldstamp._ports import Clock, Entropy, KeyStore
 from fieldstamp._store import Transaction
 from fieldstamp._system import uuid7
 from fieldstamp._values import Position, Record
@@ -44,52 +44,61 @@ class Intent:
 class Sealer:
     """Turns intents into sealed rows of the one chain of this device."""
 
-    def __init__(self, *, clock: Clock, entropy: Entropy, key: DeviceKey, app: str) -> None:
+    def __init__(self, *, clock: Clock, entropy: Entropy, keys: KeyStore, app: str) -> None:
         self._clock = clock
         self._entropy = entropy
-        self._key = key
+        self._keys = keys
         self._app = app
 
     def new_id(self) -> str:
         """A fresh UUIDv7."""
         return uuid7(self._clock.now(), self._entropy.secret(10))
 
-    def save(self, transaction: Transaction, intents: Sequence[Intent]) -> list[int]:
-        """Seals ``intents`` in order, together; returns their n. More than one form a group.
+    def save(
+        self, transaction: Transaction, intents: Sequence[Intent], *, grouped: bool = True
+    ) -> list[int]:
+        """Seals ``intents`` in order, together; returns their places in the queue.
 
-        Raises NotEnrolledError, or InvalidFieldsError with nothing saved at all.
+        More than one form a group, unless they are not ``grouped``. Raises NotEnrolledError, or
+        InvalidFieldsError with nothing saved at all.
         """
-        if len(intents) > _LARGEST_GROUP:
-            raise InvalidFieldsError(f"at most {_LARGEST_GROUP} changes go together")
         shared = _shared(transaction)
-        if len(intents) > 1:
+        if grouped and len(intents) > _LARGEST_GROUP:
+            raise InvalidFieldsError(f"at most {_LARGEST_GROUP} changes go together")
+        if grouped and len(intents) > 1:
             shared["group"] = {"id": self.new_id(), "of": len(intents)}
         return [self._save_one(transaction, intent, shared) for intent in intents]
 
     def _save_one(self, transaction: Transaction, intent: Intent, shared: _wire.JsonObject) -> int:
         wanted = _plain(intent)
         _check_kind(transaction, intent, wanted)
-        last = transaction.one("SELECT n, digest FROM mutation ORDER BY n DESC LIMIT 1")
-        n, prev = (1, _seal.FIRST) if last is None else (last[0] + 1, last[1])
+        place, n, prev = _next_link(transaction)
         body = {**shared, **wanted, **self._captured(transaction), "id": self.new_id(), "n": n}
         body["app"] = self._app
         body["base"] = intent.base.version
         body["epoch"] = intent.base.epoch or shared["epoch"]
         raw = _canonical(body)
         _check_size(transaction, raw)
-        self._insert(transaction, body, raw, prev)
-        return n
+        self._insert(transaction, body, raw, place=place, prev=prev)
+        return place
 
     def _insert(
-        self, transaction: Transaction, body: _wire.JsonObject, raw: bytes, prev: str
+        self,
+        transaction: Transaction,
+        body: _wire.JsonObject,
+        raw: bytes,
+        *,
+        place: int,
+        prev: str,
     ) -> None:
         digest = _seal.digest(raw, prev)
-        signature = _wire.to_base64(self._key.sign(bytes.fromhex(digest)))
+        key = self._keys.device_key(body["device"])
+        signature = _wire.to_base64(key.sign(bytes.fromhex(digest)))
         kind = _kinds.read(transaction.text("kinds")).get(body["kind"], _UNKNOWN)
         transaction.run(
             "INSERT INTO mutation (n, id, action, kind, record, lane, bundle, body, digest, seal,"
             " saved_at, restores) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            body["n"],
+            place,
             body["id"],
             body["action"],
             body["kind"],
@@ -100,7 +109,7 @@ class Sealer:
             digest,
             _wire.dump({"prev": prev, "sig": signature}),
             body["captured"]["wall"],
-            body.get("restores", {}).get("parked"),
+            _settled(body),
         )
 
     def _captured(self, transaction: Transaction) -> _wire.JsonObject:
@@ -113,6 +122,37 @@ class Sealer:
 
 
 _UNKNOWN = _kinds.Kind(name="")
+
+
+def _settled(body: _wire.JsonObject) -> str | None:
+    """The conflict or parked mutation that a mutation settles."""
+    restored = body.get("restores", {})
+    return (
+        restored.get("parked")
+        or restored.get("conflict")
+        or next(iter(body.get("resolves", ())), None)
+    )
+
+
+def chain_start(transaction: Transaction) -> int:
+    """The place in the queue behind which the chain of the present device begins."""
+    return int(transaction.value("chain_start") or 0)
+
+
+def start_chain(transaction: Transaction) -> None:
+    """What is saved from now on is the chain of a new device, from its first link."""
+    newest = transaction.one("SELECT coalesce(max(n), 0) FROM mutation")
+    transaction.keep("chain_start", newest[0] if newest else 0)
+
+
+def _next_link(transaction: Transaction) -> tuple[int, int, str]:
+    """Place in the queue, number in the chain, and digest of the link before."""
+    start = chain_start(transaction)
+    last = transaction.one("SELECT n, digest FROM mutation ORDER BY n DESC LIMIT 1")
+    if last is None:
+        return 1, 1, _seal.FIRST
+    place = last[0] + 1
+    return place, place - start, _seal.FIRST if last[0] == start else last[1]
 
 
 def offset_ms(

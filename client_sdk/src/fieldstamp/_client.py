@@ -1,12 +1,12 @@
 """The one object a caller holds: saving, reading, syncing. Wires the modules; decides nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fieldstamp import _kinds, _outbox, _replica, _standing, _uploads, _wire
+from fieldstamp import _kept, _kinds, _outbox, _replica, _standing, _uploads, _wire
 from fieldstamp._blobs import Blobs, type_of
 from fieldstamp._capture import Base, Intent, Sealer
 from fieldstamp._drafts import Draft, Group
@@ -23,6 +23,7 @@ from fieldstamp._tus import Sender
 from fieldstamp._values import Mutation, OutboxItem, Position, Progress, Record, Status, SyncReport
 
 VERSION = "0.1.0"
+_KEPT_MS = 14 * 24 * 3600 * 1000
 
 
 class SyncRun:
@@ -34,6 +35,10 @@ class SyncRun:
 
     def __iter__(self) -> Iterator[Progress]:
         return self._steps
+
+    def close(self) -> None:
+        """Stops here: what was done stays done, and the store is free for another sync."""
+        self._steps.close()
 
     def run(self) -> SyncReport:
         """Syncs to the end and says what was done and what is left."""
@@ -70,17 +75,18 @@ class Client:
     ) -> None:
         file = Path(path)
         self._language = language
+        self._run: SyncRun | None = None
         self._clock = clock or SystemClock()
         self._entropy = entropy or SystemEntropy()
         self._store = Store(file)
-        key = (keys or StoreKeys(self._store, self._entropy)).device_key()
+        keys = keys or StoreKeys(self._store, self._entropy)
         self._blobs = Blobs(file.with_name(file.name + ".blobs"), disk or SystemDisk())
-        self._sealer = Sealer(clock=self._clock, entropy=self._entropy, key=key, app=app)
+        self._sealer = Sealer(clock=self._clock, entropy=self._entropy, keys=keys, app=app)
         self._session = Session(
             self._store,
             server=server,
             transport=transport or HttpTransport(),
-            key=key,
+            keys=keys,
             clock=self._clock,
             entropy=self._entropy,
             app=app,
@@ -252,6 +258,50 @@ class Client:
         with self._store.read() as transaction:
             return _replica.of_kind(transaction, kind)
 
+    def conflicts(self) -> list[Record]:
+        """Open conflicts: ``lost`` holds the values that did not win, ``kept`` those that stand."""
+        with self._store.read() as transaction:
+            return _kept.of_state_open(transaction, "conflict")
+
+    def parked(self) -> list[Record]:
+        """Refused changes that nobody has settled, with ``set``, ``code`` and ``wrong``."""
+        with self._store.read() as transaction:
+            return _kept.of_state_open(transaction, "parked")
+
+    def restore(
+        self,
+        kept_id: str,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        unset: Sequence[str] = (),
+    ) -> Record:
+        """Brings a conflict's lost values or a refused change back, as a new change.
+
+        ``kept_id`` is the id of a conflict, of a parked record, or of what ``needs_you`` names;
+        ``fields`` and ``unset`` correct it. What was refused because of it is restored with it, in
+        order. Raises UnknownRecordError, InvalidFieldsError, and FieldstampError ``settled``.
+        """
+        with self._store.write() as transaction:
+            intents = _kept.to_restore(transaction, kept_id, fields or {}, unset)
+            self._sealer.save(transaction, intents, grouped=False)
+        return self.get(intents[0].record)
+
+    def resolve(
+        self,
+        conflict_id: str,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        unset: Sequence[str] = (),
+    ) -> Record:
+        """Closes a conflict with ``fields``; without any, what stands is kept.
+
+        Raises like :meth:`restore`.
+        """
+        with self._store.write() as transaction:
+            intent = _kept.to_resolve(transaction, conflict_id, fields or {}, unset)
+            self._sealer.save(transaction, [intent])
+        return self.get(intent.record)
+
     def kinds(self) -> Mapping[str, Any]:
         """What the server last said of its kinds and of the policy lists for offline use."""
         with self._store.read() as transaction:
@@ -274,12 +324,32 @@ class Client:
             return _outbox.evidence(transaction, record_id)
 
     def original(self, record_id: str) -> bytes:
-        """The bytes of a photo or signature that was saved on this device."""
+        """The bytes of a photo or signature that was saved on this device.
+
+        Raises UnknownRecordError where there are none, or where they were freed.
+        """
         with self._store.read() as transaction:
             upload = _uploads.find(transaction, record_id, "original")
-        if upload is None:
-            raise UnknownRecordError(f"the bytes of {record_id} were not saved in this store")
+        if upload is None or not self._blobs.is_here(upload.sha256):
+            raise UnknownRecordError(f"the bytes of {record_id} are not in this store")
         return self._blobs.read(upload.sha256)
+
+    def free_originals(self) -> int:
+        """Gives back the space of originals that the server has; returns how many bytes.
+
+        Only those go for which a photo acknowledgement has been stored for 14 days of the
+        server's time, as its answers told it. Records and small copies stay.
+        """
+        freed = 0
+        # P6: within the writer's lock, so that nobody saves the same bytes meanwhile.
+        with self._store.write() as transaction:
+            heard = transaction.value("hello") or {}
+            before_ms = heard.get("server_time", 0) - _KEPT_MS
+            for sha256, size in _uploads.to_free(transaction, before_ms=before_ms).items():
+                self._blobs.free(sha256)
+                _uploads.note_freed(transaction, sha256)
+                freed += size
+        return freed
 
     def retry(self, record_id: str) -> int:
         """Sends stopped uploads of a record again from the start; returns how many."""
@@ -288,7 +358,21 @@ class Client:
 
     def sync(self, *, background: bool = False) -> SyncRun:
         """One sync. ``background`` waits for the time that pacing and the server suggest."""
-        return SyncRun(self._syncer(), background=background)
+        if self._run is not None:
+            # P8: a run that somebody began and left must not hold the store for ever.
+            self._run.close()
+        self._run = SyncRun(self._syncer(), background=background)
+        return self._run
+
+    def watch(self) -> SyncReport | None:
+        """Syncs where something waits and no try was made for twice the delay; else None.
+
+        For a timer of its own beside whatever calls :meth:`sync`, while there is a network. Each
+        time it had to act is counted in ``status().stalls``.
+        """
+        with self._store.write() as transaction:
+            stalled = _standing.note_stall(transaction, self._clock)
+        return self.sync().run() if stalled else None
 
     def _syncer(self) -> Syncer:
         sender = Sender(
@@ -331,11 +415,18 @@ class Client:
             parts["preview"] = preview
         intent = Intent(action="create", kind=kind, record=self._sealer.new_id(), set=given)
         with self._store.write() as transaction:
+            self._keep_again(parts.values())
             (n,) = self._sealer.save(transaction, [intent])
             for part, raw in parts.items():
                 declared = given["type"] if part == "original" else type_of(raw)
                 _uploads.add(transaction, self._upload(intent.record, part, raw, declared), n=n)
         return self.get(intent.record)
+
+    def _keep_again(self, parts: Iterable[bytes]) -> None:
+        """P6: the same bytes may just have been freed for an older photo."""
+        for raw in parts:
+            if not self._blobs.is_here(_wire.sha256_hex(raw)):
+                self._blobs.keep(raw)
 
     def _upload(self, record: str, part: str, raw: bytes, type_name: str) -> _uploads.Upload:
         return _uploads.Upload(

@@ -11,6 +11,7 @@ from typing import Any
 
 from fieldstamp import _replica, _seal, _wire
 from fieldstamp._answers import FINAL, Result, is_acknowledged
+from fieldstamp._capture import chain_start
 from fieldstamp._kinds import URGENT
 from fieldstamp._store import Row, Transaction
 from fieldstamp._values import Mutation
@@ -21,7 +22,7 @@ _KEPT_MS = 14 * 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """One mutation that can be sent, without its body."""
+    """One mutation that can be sent, without its body; ``n`` is its place in the queue."""
 
     n: int
     id: str
@@ -41,6 +42,7 @@ class Settled:
     waiting: tuple[int, ...] = ()
     retry_after_s: float = 0
     forked: bool = False
+    """Another store has sealed under the present device's name and number."""
 
 
 def ready(transaction: Transaction) -> list[Ready]:
@@ -63,6 +65,7 @@ def _urgent_closure(transaction: Transaction, items: Sequence[Ready]) -> set[int
     waiting = [item for item in items if item.lane == URGENT]
     if not waiting:
         return set()
+    by_id = {item.id: item for item in items}
     by_record: dict[str, list[Ready]] = {}
     by_bundle: dict[str, list[Ready]] = {}
     for item in items:
@@ -79,13 +82,15 @@ def _urgent_closure(transaction: Transaction, items: Sequence[Ready]) -> set[int
         waiting += by_bundle.get(item.bundle or "", [])
         for named in _named_in(transaction, item.n):
             waiting += [other for other in by_record.get(named, ()) if other.action == "create"]
+            waiting += [by_id[named]] if named in by_id else []
     return ahead
 
 
 def _named_in(transaction: Transaction, n: int) -> Iterator[str]:
-    """The texts in a mutation's fields; those that are ids of records are its references."""
+    """The texts in a mutation's fields and ``after``: among them the ids of all it needs."""
     row = transaction.one("SELECT body FROM mutation WHERE n = ?", n)
-    open_values: list[Any] = [json.loads(row[0]).get("set", {})] if row else []
+    body = json.loads(row[0]) if row else {}
+    open_values: list[Any] = [body.get("set", {}), body.get("after")]
     while open_values:
         value = open_values.pop()
         if isinstance(value, str):
@@ -138,7 +143,7 @@ def acked_through(transaction: Transaction) -> int:
     row = transaction.one(
         "SELECT coalesce((SELECT min(n) - 1 FROM open_mutation), (SELECT max(n) FROM mutation), 0)"
     )
-    return int(row[0]) if row else 0
+    return max(0, int(row[0]) - chain_start(transaction)) if row else 0
 
 
 def settle(
@@ -153,7 +158,8 @@ def settle(
     """Stores what became of a batch; what the answer does not settle stays as it was (P8)."""
     outcomes: dict[str, int] = {}
     waiting: list[int] = []
-    retry_after_s = 0.0
+    retry_after_s, forked = 0.0, False
+    present = chain_start(transaction)
     for item in batch:
         result = results.get(item.id)
         outcome = None if result is None else result.outcome
@@ -161,6 +167,7 @@ def settle(
             retry_after_s = max(retry_after_s, result.after_s if result else 0)
             continue
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        forked = forked or (result.raw.get("fork") is True and item.n > present)
         _store_outcome(transaction, item, result, server_ms)
         _store_effect(transaction, item, result, epoch)
         if outcome == "waiting":
@@ -169,7 +176,7 @@ def settle(
         outcomes=outcomes,
         waiting=tuple(waiting),
         retry_after_s=retry_after_s,
-        forked=any(result.raw.get("fork") is True for result in results.values()),
+        forked=forked,
     )
 
 
@@ -246,7 +253,7 @@ def reopen(transaction: Transaction, *, server_ms: int) -> int:
 
 
 _MUTATION = (
-    "SELECT m.id, m.n, m.action, m.kind, m.record, m.body, m.digest, m.seal, m.saved_at, m.state,"
+    "SELECT m.id, m.action, m.kind, m.record, m.body, m.digest, m.seal, m.saved_at, m.state,"
     " m.version, (SELECT ack FROM ack WHERE mutation = m.id ORDER BY place DESC LIMIT 1)"
     " FROM mutation m"
 )
@@ -259,20 +266,21 @@ def evidence(transaction: Transaction, record: str | None) -> list[Mutation]:
 
 
 def _mutation(row: Row) -> Mutation:
-    seal = json.loads(row[7])
+    body, seal = json.loads(row[4]), json.loads(row[6])
     return Mutation(
         id=row[0],
-        n=row[1],
-        action=row[2],
-        kind=row[3],
-        record=row[4],
-        body=row[5],
-        digest=row[6],
+        device=body["device"],
+        n=body["n"],
+        action=row[1],
+        kind=row[2],
+        record=row[3],
+        body=row[4],
+        digest=row[5],
         prev=seal["prev"],
         signature=seal["sig"],
-        saved_at=row[8],
-        state=row[9],
-        outcome=row[9] if row[9] in FINAL | {"waiting"} else None,
-        version=row[10],
-        ack=json.loads(row[11]) if row[11] else None,
+        saved_at=row[7],
+        state=row[8],
+        outcome=row[8] if row[8] in FINAL | {"waiting"} else None,
+        version=row[9],
+        ack=json.loads(row[10]) if row[10] else None,
     )

@@ -10,6 +10,7 @@ from typing import Any
 from fieldstamp._ports import Clock, Entropy
 
 _BASE_S, _CAP_S = 2.0, 900.0
+_SHORTEST_WATCH_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +64,19 @@ def left_s(wait: Wait | None, clock: Clock) -> float:
     """Seconds that are left of a wait; 0 when it is over."""
     if wait is None:
         return 0
-    if wait.boot == clock.boot():
-        passed_ms = clock.monotonic_ms() - wait.monotonic_ms
-    else:
-        passed_ms = int(clock.now().timestamp() * 1000) - wait.wall_ms
-    left = wait.delay_s - passed_ms / 1000
+    left = wait.delay_s - _passed_s(wait, clock)
     return left if 0 < left <= wait.delay_s else 0
+
+
+def is_overdue(wait: Wait | None, clock: Clock) -> bool:
+    """P8: whether the next try should have been made long ago, twice the delay being over."""
+    if wait is None:
+        return True
+    passed = _passed_s(wait, clock)
+    return passed < 0 or passed > 2 * max(wait.delay_s, _SHORTEST_WATCH_S)
+
+
+def _passed_s(wait: Wait, clock: Clock) -> float:
+    if wait.boot == clock.boot():
+        return (clock.monotonic_ms() - wait.monotonic_ms) / 1000
+    return (int(clock.now().timestamp() * 1000) - wait.wall_ms) / 1000

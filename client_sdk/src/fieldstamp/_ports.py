@@ -58,6 +58,10 @@ class Disk(Protocol):
         """Up to ``size`` bytes from ``offset``."""
         ...
 
+    def remove(self, path: Path) -> None:
+        """Frees the space of a file; nothing happens where there is none."""
+        ...
+
     def exists(self, path: Path) -> bool:
         """Whether a file of that name is there."""
         ...
@@ -114,8 +118,8 @@ class DeviceKey(Protocol):
 
 
 class KeyStore(Protocol):
-    """Keeps the one key of one device."""
+    """Keeps the keys of a store: one, and another one each time a copied store goes on anew."""
 
-    def device_key(self) -> DeviceKey:
-        """The key, made and kept durably the first time it is asked for."""
+    def device_key(self, device: str) -> DeviceKey:
+        """The key of that device id, made and kept durably the first time it is asked for."""
         ...

@@ -1,19 +1,20 @@
-"""Takes in what is new, page by page, and starts over where the server asks. Rows are others'.
+"""Takes in what is new, page by page, and mends what does not agree. Rows are others'.
 
 P4: a page and its cursor are one transaction. The outbox is never touched by what is pulled.
 """
 
 from collections.abc import Callable, Iterator
 
-from fieldstamp import _answers, _replica, _uploads, _wire
+from fieldstamp import _answers, _pages, _replica, _uploads, _wire
 from fieldstamp._errors import DeviceRevokedError, PortalError, ServerFailedError
+from fieldstamp._resync import Resync
 from fieldstamp._session import Session
 from fieldstamp._store import Store, Transaction
 from fieldstamp._tally import EpochChangedError, Tally
 from fieldstamp._values import Progress
 
 _PAGE = 500
-_DAY_MS = 24 * 3600 * 1000
+_MOST_RESYNCS = 3
 
 
 class Pull:
@@ -26,22 +27,32 @@ class Pull:
         self._session = session
         self._new_key = new_key
         self._tally = tally
+        self._resync = Resync(store, session, new_key=new_key, tally=tally)
+        self._resyncs = 0
 
     def run(self) -> Iterator[Progress]:
         """Receives to the end of the feed; a revoked device forgets what it held (P5)."""
         try:
-            yield from self._pull_pages()
-            if self._tally.mismatch and self._may_repair():
-                yield from self._pull_pages()
+            yield from self._agree()
         except DeviceRevokedError:
             with self._store.write() as transaction:
                 _replica.erase(transaction)
             raise
 
+    def _agree(self) -> Iterator[Progress]:
+        """P7: what differs is mended by its buckets, and by a snapshot where that is no help."""
+        yield from self._pull_pages()
+        if self._tally.mismatch:
+            yield from self._resync.repair(self._tally.mismatch)
+            yield from self._pull_pages()
+        if self._tally.mismatch and self._resync.begin_daily(self._tally.mismatch):
+            yield from self._pull_pages()
+
     def _pull_pages(self) -> Iterator[Progress]:
         more = True
         self._tally.whole = False
         while more:
+            yield from self._resync.replace()
             page = self._pull_one()
             if page is None:
                 continue
@@ -49,14 +60,14 @@ class Pull:
             self._tally.whole = not more and not page.backfilling
             yield Progress(phase="pull", done=self._tally.received)
 
-    def _pull_one(self) -> _answers.Page | None:
+    def _pull_one(self) -> _pages.Page | None:
         with self._store.read() as transaction:
             cursor, hello = transaction.value("cursor"), transaction.value("hello")
         wanted = {"protocol": _wire.PROTOCOL, "schema": hello["schema"], "limit": _PAGE}
         answer = self._session.call("POST", "/v1/sync/pull", {**wanted, "cursor": cursor})
-        page = _answers.read_page(answer)
-        if isinstance(page, str):
-            self._resync(page, cursor)
+        page = _pages.read_page(answer)
+        if isinstance(page, _pages.Resync):
+            self._start_over(page, cursor, known=hello["epoch"])
             return None
         if page.epoch != hello["epoch"]:
             raise EpochChangedError
@@ -67,7 +78,7 @@ class Pull:
         self._tally.backoff_s = max(self._tally.backoff_s, _answers.seconds(answer))
         return page
 
-    def _apply(self, transaction: Transaction, page: _answers.Page) -> None:
+    def _apply(self, transaction: Transaction, page: _pages.Page) -> None:
         self._tally.received += _replica.apply_page(transaction, page)
         pulled = {item.record: item.data for item in page.items if item.item == "put"}
         verified = _uploads.note_states(transaction, pulled, new_key=self._new_key)
@@ -75,21 +86,11 @@ class Pull:
         if not page.more:
             self._tally.mismatch = tuple(_replica.mismatches(transaction, page.digest))
 
-    def _resync(self, reason: str, cursor: str | None) -> None:
-        if cursor is None:
-            raise ServerFailedError("the server refuses to send everything", code=reason)
-        with self._store.write() as transaction:
-            _replica.start_over(transaction)
-        if reason == "epoch_changed":
+    def _start_over(self, asked: _pages.Resync, cursor: str | None, *, known: str) -> None:
+        self._resyncs += 1
+        if cursor is None or self._resyncs > _MOST_RESYNCS:
+            raise ServerFailedError("the server refuses to send everything", code=asked.reason)
+        if asked.reason == "epoch_changed" or asked.epoch not in {None, known}:
+            # What was acknowledged is sent again before anything is replaced.
             raise EpochChangedError
-
-    def _may_repair(self) -> bool:
-        """P7: everything is asked for again, at most once a day of server time."""
-        with self._store.write() as transaction:
-            now_ms = transaction.value("hello")["server_time"]
-            before = transaction.value("repaired_ms")
-            if before is not None and now_ms - before < _DAY_MS:
-                return False
-            transaction.keep("repaired_ms", now_ms)
-            _replica.start_over(transaction)
-        return True
+        self._resync.begin()

@@ -4,11 +4,11 @@ A pull changes the server's copy and never a pending mutation. Nothing here spea
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fieldstamp import _kinds, _wire
-from fieldstamp._answers import Item, Page
+from fieldstamp._pages import Item, Page, SnapshotPage
 from fieldstamp._store import Row, Transaction
 from fieldstamp._values import Record
 
@@ -65,19 +65,66 @@ def apply_page(transaction: Transaction, page: Page) -> int:
     for event, scope in page.events:
         if event == "scope_leave":
             _leave_scope(transaction, scope)
-    generation = transaction.value("generation") or 0
     for item in page.items:
         if item.item == "leave":
             _leave(transaction, item.record, item.scope)
         else:
-            _put(transaction, item, epoch=page.epoch, generation=generation)
+            _put(transaction, item, epoch=page.epoch)
     transaction.keep("cursor", page.cursor)
-    if not page.more and not page.backfilling:
-        _sweep(transaction, generation)
     return len(page.items)
 
 
-def _put(transaction: Transaction, item: Item, *, epoch: str, generation: int) -> None:
+def begin_snapshot(transaction: Transaction) -> None:
+    """From now on everything comes again; what has not come by the end is removed then."""
+    transaction.keep("generation", generation(transaction) + 1)
+    transaction.keep("snapshot", {"page": None})
+    transaction.keep("cursor", None)
+
+
+def apply_snapshot(transaction: Transaction, page: SnapshotPage) -> None:
+    """Marks and replaces; with the last page sweeps what is not marked and goes on from there."""
+    for item in page.items:
+        _put(transaction, item, epoch=page.epoch, whatever_version=True)
+    if page.page is not None:
+        transaction.keep("snapshot", {"page": page.page})
+        return
+    _sweep(transaction)
+    transaction.keep("snapshot", None)
+    transaction.keep("cursor", page.cursor)
+
+
+def _sweep(transaction: Transaction) -> None:
+    stale = "SELECT id FROM record WHERE generation < ?"
+    for (record,) in transaction.rows(stale, generation(transaction)):
+        transaction.run("DELETE FROM pair WHERE record = ?", record)
+        _remove(transaction, record)
+
+
+def generation(transaction: Transaction) -> int:
+    """The number of the newest snapshot; rows that it brought or kept carry it."""
+    return int(transaction.value("generation") or 0)
+
+
+def repair_buckets(
+    transaction: Transaction,
+    scope: str,
+    buckets: Collection[str],
+    items: Sequence[Item],
+    *,
+    epoch: str,
+) -> None:
+    """P7: makes the buckets of a scope what the server says they are."""
+    named = {item.record for item in items}
+    for item in items:
+        _put(transaction, item, epoch=epoch, whatever_version=True)
+    for (record,) in transaction.rows("SELECT record FROM pair WHERE scope = ?", scope):
+        if _bucket(record) in buckets and record not in named:
+            _leave(transaction, record, scope)
+
+
+def _put(
+    transaction: Transaction, item: Item, *, epoch: str, whatever_version: bool = False
+) -> None:
     """(record, scope) pairs follow every item; only ``data`` obeys the version."""
     transaction.run("DELETE FROM pair WHERE record = ?", item.record)
     if not item.scopes:
@@ -88,20 +135,20 @@ def _put(transaction: Transaction, item: Item, *, epoch: str, generation: int) -
         [(item.record, scope) for scope in item.scopes],
     )
     gone = item.item == "withdrawn"
-    data = None if gone else _wire.dump(item.data).decode()
     write_copy(
         transaction,
         record=item.record,
         kind=item.kind,
         version=item.version,
         epoch=epoch,
-        data=data,
+        data=None if gone else _wire.dump(item.data).decode(),
+        whatever_version=whatever_version,
     )
     transaction.run(
         "UPDATE record SET fed_version = ?, fed_hash = ?, generation = ? WHERE id = ?",
         item.version,
         None if gone else item.hash,
-        generation,
+        generation(transaction),
         item.record,
     )
 
@@ -114,6 +161,7 @@ def write_copy(
     version: int,
     epoch: str,
     data: str | None,
+    whatever_version: bool = False,
 ) -> None:
     """Takes the server's copy of a record where it is newer; ``data`` None: it was withdrawn.
 
@@ -121,14 +169,16 @@ def write_copy(
     """
     transaction.run(
         "INSERT INTO record (id, kind, version, epoch, data, withdrawn, generation)"
-        " VALUES (?1, ?2, ?3, ?4, coalesce(?5, '{}'), ?5 IS NULL, 0)"
+        " VALUES (?1, ?2, ?3, ?4, coalesce(?5, '{}'), ?5 IS NULL, ?7)"
         " ON CONFLICT (id) DO UPDATE SET version = ?3, epoch = ?4, withdrawn = ?5 IS NULL,"
-        " data = coalesce(?5, data) WHERE ?3 > version OR ?4 <> epoch",
+        " data = coalesce(?5, data), generation = ?7 WHERE ?6 OR ?3 > version OR ?4 <> epoch",
         record,
         kind,
         version,
         epoch,
         data,
+        whatever_version,
+        generation(transaction),
     )
     uncover(transaction, record)
 
@@ -164,28 +214,13 @@ def _remove(transaction: Transaction, record: str) -> None:
     )
 
 
-def start_over(transaction: Transaction) -> None:
-    """Asks for everything again; what does not come again is removed when all has come."""
-    transaction.keep("generation", (transaction.value("generation") or 0) + 1)
-    transaction.keep("cursor", None)
-
-
-def _sweep(transaction: Transaction, generation: int) -> None:
-    if transaction.value("swept") == generation:
-        return
-    stale = "SELECT id FROM record WHERE generation < ?"
-    for (record,) in transaction.rows(stale, generation):
-        transaction.run("DELETE FROM pair WHERE record = ?", record)
-        _remove(transaction, record)
-    transaction.keep("swept", generation)
-
-
 def erase(transaction: Transaction) -> None:
     """Removes every copy of the server's records; own mutations and photos stay (P6)."""
     transaction.run("DELETE FROM pair")
     transaction.run("DELETE FROM record")
     transaction.run("UPDATE mutation SET laid = 0 WHERE state IN ('applied', 'merged')")
     transaction.keep("cursor", None)
+    transaction.keep("snapshot", None)
 
 
 def mismatches(transaction: Transaction, digest: Iterable[tuple[str, int, str]]) -> list[str]:
@@ -194,12 +229,27 @@ def mismatches(transaction: Transaction, digest: Iterable[tuple[str, int, str]])
 
 
 def _held(transaction: Transaction, scope: str) -> tuple[int, str]:
-    rows = transaction.rows(
+    return _wire.scope_sum(_members(transaction, scope))
+
+
+def held_buckets(transaction: Transaction, scope: str) -> dict[str, tuple[int, str]]:
+    """Count and sum of what this device holds of a scope, by the last byte of the id."""
+    buckets: dict[str, list[Row]] = {}
+    for member in _members(transaction, scope):
+        buckets.setdefault(_bucket(member[0]), []).append(member)
+    return {bucket: _wire.scope_sum(members) for bucket, members in buckets.items()}
+
+
+def _bucket(record: str) -> str:
+    return record[-2:]
+
+
+def _members(transaction: Transaction, scope: str) -> list[Row]:
+    return transaction.rows(
         "SELECT r.id, r.fed_version, r.fed_hash FROM pair p JOIN record r ON r.id = p.record"
         " WHERE p.scope = ? AND r.fed_hash IS NOT NULL",
         scope,
     )
-    return _wire.scope_sum(rows)
 
 
 def unknown_kinds(transaction: Transaction) -> Mapping[str, int]:

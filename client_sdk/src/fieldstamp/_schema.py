@@ -85,4 +85,10 @@ STEPS = (
         SELECT * FROM upload
         WHERE state IN ('ready', 'sent', 'stopped') AND (part = 'original' OR state <> 'sent');
     """,
+    """
+    UPDATE meta SET name = 'key ' || (SELECT trim(value, '"') FROM meta WHERE name = 'device')
+        WHERE name = 'key' AND EXISTS (SELECT 1 FROM meta WHERE name = 'device');
+    ALTER TABLE upload ADD COLUMN acked_ms INTEGER;
+    ALTER TABLE upload ADD COLUMN freed INTEGER NOT NULL DEFAULT 0
+    """,
 )

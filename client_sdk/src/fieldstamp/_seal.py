@@ -27,6 +27,7 @@ _SEAL = b"fieldstamp-seal-1\n"
 _ACK = b"fieldstamp-ack-1\n"
 _PHOTO_ACK = b"fieldstamp-photo-1\n"
 _REFRESH = b"fieldstamp-refresh-1\n"
+_FORK = b"fieldstamp-fork-1\n"
 
 
 class Ed25519Key:
@@ -103,3 +104,8 @@ def refresh_message(*, origin: str, refresh_token: str, rotation: str) -> bytes:
     """What a device signs to prove that a refresh is its own."""
     spent = _wire.sha256_hex(refresh_token.encode())
     return _REFRESH + f"{origin}\n{spent}\n{rotation}".encode()
+
+
+def fork_message(*, origin: str, device: str, public_key: bytes) -> bytes:
+    """What a device signs so that ``device`` with that key goes on in its place."""
+    return _FORK + f"{origin}\n{device}\n{_wire.sha256_hex(public_key)}".encode()

@@ -6,7 +6,7 @@ this module ever drops anything that was saved.
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from fieldstamp._errors import (
     RefusedError,
     TooLargeError,
 )
-from fieldstamp._ports import Clock, DeviceKey, Entropy, Request, Response, Transport
+from fieldstamp._ports import Clock, Entropy, KeyStore, Request, Response, Transport
 from fieldstamp._store import Store, Transaction
 from fieldstamp._system import uuid7
 
@@ -38,7 +38,7 @@ class Session:
         *,
         server: str | None,
         transport: Transport,
-        key: DeviceKey,
+        keys: KeyStore,
         clock: Clock,
         entropy: Entropy,
         app: str,
@@ -46,10 +46,14 @@ class Session:
     ) -> None:
         self._store = store
         self._transport = transport
-        self._key = key
+        self._keys = keys
         self._clock = clock
         self._entropy = entropy
-        self._common = {"Accept-Language": language, "User-Agent": f"fieldstamp {app}"}
+        self._common = {
+            "Accept-Language": language,
+            "User-Agent": f"fieldstamp {app}",
+            "Fieldstamp-App": app,
+        }
         self._app = app
         self.server = (server or self._account().get("server") or "").rstrip("/")
         self.bytes_up = 0
@@ -63,6 +67,23 @@ class Session:
     def login(self, username: str, password: str, *, name: str) -> None:
         """Binds this store to a user with a password, or logs that user in again."""
         self._open("/v1/auth/login", {"username": username, "password": password}, name=name)
+
+    def succeed(self, then: Callable[[Transaction], None]) -> None:
+        """Goes on under a new device, enrolled by the present one's proof: the store was copied.
+
+        ``then`` runs in the transaction that changes the device. Raises RefusedError where there
+        is no fork to go on from.
+        """
+        account, device = self._account(), self._id_for("successor")
+        message = _seal.fork_message(
+            origin=account["origin"],
+            device=device,
+            public_key=self._keys.device_key(device).public,
+        )
+        proof = self._keys.device_key(account["device"]).sign(message)
+        fork_of = {"device": account["device"], "proof": _wire.to_base64(proof)}
+        name = account.get("device_name", "device")
+        self._open("/v1/auth/enrol", {"fork_of": fork_of}, name=name, device=device, then=then)
 
     def logout(self) -> None:
         """Ends the session; what waits to be sent stays and is sent after the next login."""
@@ -111,36 +132,50 @@ class Session:
                 },
             )
 
-    def _open(self, path: str, credentials: _wire.JsonObject, *, name: str) -> None:
+    def _open(
+        self,
+        path: str,
+        credentials: _wire.JsonObject,
+        *,
+        name: str,
+        device: str | None = None,
+        then: Callable[[Transaction], None] | None = None,
+    ) -> None:
         """Id and key are durable before they are sent, so that a lost answer costs nothing."""
         if not self.server:
             raise NotEnrolledError("name the server once: Client(path, server='https://…')")
-        device = self._device_id()
-        answer = self._public_call(
-            path,
-            {
-                **credentials,
-                "device": {"id": device, "name": name, "platform": "python", "app": self._app},
-                "public_key": {"alg": self._key.alg, "key": _wire.to_base64(self._key.public)},
-            },
-        )
+        device = device or self._id_for("device")
+        answer = self._public_call(path, {**credentials, **self._about(device, name)})
         account = _answers.read_account(answer)
         tokens = account.pop("tokens")
-        account |= {"device": device, "server": self.server, "origin": origin_of(self.server)}
+        account |= {"device": device, "device_name": name}
+        account |= {"server": self.server, "origin": origin_of(self.server)}
         with self._store.write() as transaction:
             known = transaction.value("account")
             if known and known["user"] != account["user"]:
                 raise RefusedError("this store belongs to another user", code="device_taken")
             transaction.keep("account", account)
+            transaction.keep("device", device)
+            transaction.keep("successor", None)
             transaction.keep("tokens", {**tokens, "rotation": None})
             transaction.keep("paused", None)
+            if then is not None:
+                then(transaction)
 
-    def _device_id(self) -> str:
+    def _about(self, device: str, name: str) -> _wire.JsonObject:
+        key = self._keys.device_key(device)
+        return {
+            "device": {"id": device, "name": name, "platform": "python", "app": self._app},
+            "public_key": {"alg": key.alg, "key": _wire.to_base64(key.public)},
+        }
+
+    def _id_for(self, name: str) -> str:
+        """The device id kept under ``name``, made durably the first time."""
         with self._store.write() as transaction:
-            device = transaction.value("device")
+            device = transaction.value(name)
             if device is None:
                 device = uuid7(self._clock.now(), self._entropy.secret(10))
-                transaction.keep("device", device)
+                transaction.keep(name, device)
         return str(device)
 
     def _account(self) -> _wire.JsonObject:
@@ -180,7 +215,7 @@ class Session:
             "device": account["device"],
             "refresh_token": tokens["refresh"],
             "rotation": tokens["rotation"],
-            "proof": _wire.to_base64(self._key.sign(message)),
+            "proof": _wire.to_base64(self._keys.device_key(account["device"]).sign(message)),
         }
 
     def _public_call(self, path: str, body: _wire.JsonObject) -> _wire.JsonObject:

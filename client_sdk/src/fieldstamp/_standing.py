@@ -147,4 +147,15 @@ def status(transaction: Transaction, clock: Clock, language: str) -> Status:
         paused=transaction.value("paused"),
         synced=not mutations and not uploads and bool(transaction.value("synced")),
         retry_in_s=_pace.left_s(_pace.read(transaction.value("wait")), clock),
+        stalls=int(transaction.value("stalls") or 0),
     )
+
+
+def note_stall(transaction: Transaction, clock: Clock) -> bool:
+    """P8: whether something waits and its next try is overdue; counts each time it does."""
+    mutations, uploads, _ = open_counts(transaction)
+    wait = _pace.read(transaction.value("wait"))
+    stalled = bool(mutations or uploads) and _pace.is_overdue(wait, clock)
+    if stalled:
+        transaction.keep("stalls", int(transaction.value("stalls") or 0) + 1)
+    return stalled

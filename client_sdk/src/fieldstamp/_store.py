@@ -95,7 +95,13 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A transaction that sees one unchanging moment of the store."""
+        """A transaction that sees one unchanging moment of the store.
+
+        Within an open transaction it is a part of that one.
+        """
+        if self._connection.in_transaction:
+            yield Transaction(self._connection)
+            return
         with self._transaction("BEGIN") as transaction:
             yield transaction
 

@@ -1,13 +1,14 @@
-"""One sync, one line per phase: hello and kinds, push, pull, uploads, pull, verify.
+"""One sync, one line per phase: hello and kinds, push, fork, pull, uploads, pull, verify.
 
 Speaks the protocol and leaves every rule about rows to ``_outbox``, ``_replica`` and ``_uploads``.
 "Synced" is said only from what is stored, read in one moment at the end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
-from fieldstamp import _answers, _outbox, _pace, _replica, _standing, _uploads
+from fieldstamp import _answers, _capture, _outbox, _pace, _replica, _standing, _uploads
 from fieldstamp._errors import (
+    AppTooOldError,
     FieldstampError,
     LoginNeededError,
     OfflineError,
@@ -53,7 +54,7 @@ class Syncer:
         self._push = Push(store, session, clock=clock, tally=self._tally)
         self._pull = Pull(store, session, new_key=new_key, tally=self._tally)
 
-    def run(self, *, background: bool) -> Iterator[Progress]:
+    def run(self, *, background: bool) -> Generator[Progress, None, None]:
         """Syncs once. Whatever stops it stands in the report; nothing is lost by stopping."""
         self._session.bytes_up = self._session.bytes_down = 0
         try:
@@ -85,6 +86,7 @@ class Syncer:
         if not self._has_heard():
             return
         yield from self._lane(self._push.run())
+        yield from self._lane(self._leave_copy())
         yield from self._lane(self._pull.run())
         yield from self._lane(self._upload())
         yield from self._lane(self._pull_again())
@@ -98,6 +100,7 @@ class Syncer:
             raise
         except FieldstampError as error:
             self._tally.problems.append(error)
+            self._tally.push_only |= isinstance(error, AppTooOldError)
 
     def _stop(self, error: FieldstampError) -> None:
         self._tally.problems.insert(0, error)
@@ -131,9 +134,24 @@ class Syncer:
         """A restored server may have lost what it acknowledged: all of it is unsent again."""
         _outbox.reopen(transaction, server_ms=server_ms)
         _uploads.reopen(transaction, new_key=self._new_key)
-        _replica.start_over(transaction)
+        transaction.keep("restored", server_ms)
+        _replica.begin_snapshot(transaction)
+
+    def _leave_copy(self) -> Iterator[Progress]:
+        """A copied store goes on under a device of its own; what it has sealed stays as it is."""
+        with self._store.read() as transaction:
+            copied = transaction.value("forked") is not None
+        if copied:
+            self._session.succeed(self._begin_device)
+            yield Progress(phase="hello")
+
+    def _begin_device(self, transaction: Transaction) -> None:
+        _capture.start_chain(transaction)
+        _replica.begin_snapshot(transaction)
+        transaction.keep("forked", None)
 
     def _upload(self) -> Iterator[Progress]:
+        yield from self._find_lost()
         with self._store.read() as transaction:
             due = _uploads.due(transaction)
         for upload in due:
@@ -143,20 +161,32 @@ class Syncer:
         done = [u for u in due if (u.record, u.part) not in left and u.part == "original"]
         self._tally.photos_sent += len(done)
 
+    def _find_lost(self) -> Iterator[Progress]:
+        """After a restore the server is asked what it still has before anything goes again."""
+        with self._store.read() as transaction:
+            restored = transaction.value("restored")
+        if restored:
+            yield from self._verify()
+            with self._store.write() as transaction:
+                _uploads.send_lost(transaction, new_key=self._new_key)
+                transaction.keep("restored", None)
+
     def _pull_again(self) -> Iterator[Progress]:
         if self._tally.photos_sent:
             yield from self._pull.run()
 
     def _verify(self) -> Iterator[Progress]:
         with self._store.read() as transaction:
-            hashes = _uploads.unverified(transaction)
-            epoch, key = transaction.value("hello")["epoch"], server_key(transaction)
+            hashes = _uploads.unacknowledged(transaction)
+            hello, key = transaction.value("hello"), server_key(transaction)
         for start in range(0, len(hashes), _HASHES):
             asked = {"sha256": hashes[start : start + _HASHES]}
             answer = self._session.call("POST", "/v1/media/have", asked)
             acks = _answers.read_photo_acks(answer, key)
             with self._store.write() as transaction:
-                verified = _uploads.note_acks(transaction, acks, epoch=epoch)
+                verified = _uploads.note_acks(
+                    transaction, acks, epoch=hello["epoch"], server_ms=hello["server_time"]
+                )
             self._tally.photos_verified += verified
             yield Progress(phase="verify", done=start + len(asked["sha256"]), total=len(hashes))
 
@@ -223,6 +253,7 @@ class Syncer:
             needs_you=needs_you,
             unknown_kinds=unknown,
             digest_mismatch=tally.mismatch,
+            push_only=tally.push_only,
             synced=synced,
             reason=reason,
             message=message,

@@ -90,6 +90,10 @@ class SystemDisk:
             file.seek(offset)
             return file.read(size)
 
+    def remove(self, path: Path) -> None:
+        """Removes ``path`` where it is there."""
+        path.unlink(missing_ok=True)
+
     def exists(self, path: Path) -> bool:
         """Whether ``path`` is there."""
         return path.exists()

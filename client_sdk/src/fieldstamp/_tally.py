@@ -21,5 +21,7 @@ class Tally:
     whole: bool = False
     """The last pull reached the end of the feed."""
     mismatch: tuple[str, ...] = ()
+    push_only: bool = False
+    """P6: the server takes this program's work and sends it nothing."""
     backoff_s: float = 0
     problems: list[FieldstampError] = field(default_factory=list)

@@ -59,9 +59,12 @@ def find(transaction: Transaction, record: str, part: str) -> Upload | None:
     return None if row is None else Upload(*row)
 
 
-def unverified(transaction: Transaction) -> list[str]:
-    """Hashes of originals that were sent and of which the server has not said that they hold."""
-    rows = transaction.rows("SELECT DISTINCT sha256 FROM open_upload WHERE state = 'sent'")
+def unacknowledged(transaction: Transaction) -> list[str]:
+    """Hashes of originals that are with the server and for which it has signed nothing yet."""
+    rows = transaction.rows(
+        "SELECT DISTINCT sha256 FROM upload WHERE part = 'original'"
+        " AND (state = 'sent' OR (state = 'verified' AND ack IS NULL))"
+    )
     return [row[0] for row in rows]
 
 
@@ -85,24 +88,61 @@ def note_states(
     return verified
 
 
-def note_acks(transaction: Transaction, acks: Iterable[Mapping[str, Any]], *, epoch: str) -> int:
+def note_acks(
+    transaction: Transaction, acks: Iterable[Mapping[str, Any]], *, epoch: str, server_ms: int
+) -> int:
     """Stores the photo acknowledgements of this epoch; returns how many uploads they verified."""
     verified = 0
     for ack in acks:
         upload = find(transaction, str(ack.get("photo")), "original")
-        if upload is None or upload.state == "verified" or ack.get("epoch") != epoch:
+        if upload is None or ack.get("epoch") != epoch:
             continue
         if (ack.get("sha256"), ack.get("bytes")) == (upload.sha256, upload.bytes):
+            verified += upload.state != "verified"
             mark(transaction, upload, state="verified")
-            text = json.dumps(ack, ensure_ascii=False)
-            transaction.run("UPDATE upload SET ack = ? WHERE record = ?", text, upload.record)
-            verified += 1
+            transaction.run(
+                "UPDATE upload SET ack = ?, acked_ms = ? WHERE record = ? AND part = 'original'",
+                json.dumps(ack, ensure_ascii=False),
+                server_ms,
+                upload.record,
+            )
     return verified
 
 
 def reopen(transaction: Transaction, *, new_key: Callable[[], str]) -> None:
-    """After a new epoch nothing counts as verified before the server says so again."""
-    _restart(transaction, "", (), new_key=new_key)
+    """After a new epoch nothing counts as verified before the server says so again.
+
+    What was freed here is with the server for longer than its backups are old.
+    """
+    transaction.run(
+        "UPDATE upload SET state = 'sent', ack = NULL, acked_ms = NULL"
+        " WHERE part = 'original' AND state = 'verified' AND freed = 0"
+    )
+    _restart(transaction, " WHERE part <> 'original' AND state = 'sent'", (), new_key=new_key)
+
+
+def send_lost(transaction: Transaction, *, new_key: Callable[[], str]) -> int:
+    """Sends again what was sent and what the server has not acknowledged; returns how many."""
+    where = " WHERE part = 'original' AND state = 'sent' AND ack IS NULL"
+    return _restart(transaction, where, (), new_key=new_key)
+
+
+def to_free(transaction: Transaction, *, before_ms: int) -> dict[str, int]:
+    """Originals, by hash and with their size, that were acknowledged before ``before_ms``.
+
+    Bytes that any other upload still needs are not among them.
+    """
+    rows = transaction.rows(
+        "SELECT sha256, max(bytes) FROM upload GROUP BY sha256 HAVING min(freed) = 0 AND min("
+        " part = 'original' AND state = 'verified' AND coalesce(acked_ms < ?, 0)) = 1",
+        before_ms,
+    )
+    return dict(rows)
+
+
+def note_freed(transaction: Transaction, sha256: str) -> None:
+    """Remembers that these bytes are not on this device any more."""
+    transaction.run("UPDATE upload SET freed = 1 WHERE sha256 = ?", sha256)
 
 
 def restart(transaction: Transaction, record: str, *, new_key: Callable[[], str]) -> int:
@@ -124,7 +164,8 @@ def start_again(transaction: Transaction, upload: Upload) -> bool:
     """Keeps ``upload`` as one that begins anew; False where it was refused too often to go on."""
     goes_on = upload.refusals < _MOST_REFUSALS
     transaction.run(
-        "UPDATE upload SET key = ?, url = NULL, taken = 0, refusals = ?"
+        "UPDATE upload SET key = ?, url = NULL, taken = 0, refusals = ?, ack = NULL,"
+        " acked_ms = NULL"
         " WHERE record = ? AND part = ?",
         upload.key,
         upload.refusals,

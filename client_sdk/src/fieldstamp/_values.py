@@ -60,7 +60,9 @@ class Mutation:
     """One sealed change as evidence: ``body`` are the very bytes that were sealed."""
 
     id: str
+    device: str
     n: int
+    """Its number in the chain of ``device``."""
     action: str
     kind: str
     record: str
@@ -143,6 +145,8 @@ class SyncReport:
     needs_you: tuple[NeedsYou, ...] = ()
     unknown_kinds: Mapping[str, int] = field(default_factory=dict)
     digest_mismatch: tuple[str, ...] = ()
+    push_only: bool = False
+    """The program is too old to receive; what it saves is still handed in."""
     synced: bool = False
     reason: str | None = None
     """Code of what stopped this sync or keeps it from being ``synced``; None when synced."""
@@ -170,3 +174,5 @@ class Status:
     synced: bool
     """True when the last sync ended synced and nothing was saved since."""
     retry_in_s: float
+    stalls: int = 0
+    """How often :meth:`Client.watch` found work that nobody was trying to send."""
