@@ -4,10 +4,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import request
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from server.api.access import issue_token, needs, public
-from server.api.envelope import Envelope, choice, identifier, nested, text
+from server.api.envelope import Envelope, choice, identifier, nested, optional, text
 from server.api.openapi import Blueprint
 from server.db import transaction
 from server.errors import Problem
@@ -15,11 +15,13 @@ from server.extensions import db
 from server.people import entry, sessions
 from server.people.devices import DeviceClaim
 from server.people.entry import Credentials, Entered
+from server.people.forks import Fork
 from server.people.keys import ALGORITHMS, PublicKey, read_key, to_base64url
 from server.people.principal import Principal
 from server.people.refresh import Issuer, RefreshRequest, refresh
 from server.services import services
 from server.sync import epochs
+from server.sync.queries import last_fork
 
 blueprint = Blueprint("auth", __name__, url_prefix="/v1/auth", description="Devices and sessions")
 Body = dict[str, Any]
@@ -41,12 +43,28 @@ class KeyEnvelope(Envelope):
     key = text(200)
 
 
-class EnrolEnvelope(Envelope):
-    """A one-time code and the device that it is for."""
+class ForkEnvelope(Envelope):
+    """The device of which this store is a copy, and its proof for the new one."""
 
-    code = text(40)
+    device = identifier()
+    proof = text(200)
+
+
+class EnrolEnvelope(Envelope):
+    """A one-time code, or what a copied store goes on from, and the device that is enrolled."""
+
+    code = optional(text(40))
+    fork_of = optional(nested(ForkEnvelope))
     device = nested(DeviceEnvelope)
     public_key = nested(KeyEnvelope)
+
+    @validates_schema(skip_on_field_errors=True)
+    def need_one_of_both(self, body: Body, **_given: Any) -> None:
+        """Exactly one of the two says on whose word the device is enrolled."""
+        if "code" not in body and "fork_of" not in body:
+            raise ValidationError("required", "code")
+        if "code" in body and "fork_of" in body:
+            raise ValidationError("unknown", "fork_of")
 
 
 class LoginEnvelope(Envelope):
@@ -139,6 +157,10 @@ def _claim(body: Body) -> DeviceClaim:
     return DeviceClaim(**body["device"], key=_read_key(body["public_key"]), origin=_origin())
 
 
+def _fork(given: Body) -> Fork:
+    return Fork(**given, seen_at=last_fork(db.session(), given["device"]))
+
+
 def _describe(principal: Principal) -> Body:
     return {
         "device": principal.device,
@@ -171,12 +193,15 @@ def _welcome(entered: Entered) -> Body:
 @blueprint.arguments(EnrolEnvelope)
 @blueprint.response(200, EnteredSchema)
 def enrol(body: Body) -> Body:
-    """Bind a device to the person for whom a one-time code was issued."""
-    now = services().clock.now()
-    entered = entry.enrol(
-        db.session(), _issuer(), body["code"], _claim(body), address=_address(), now=now
-    )
-    return _welcome(entered)
+    """Bind a device to the person of a one-time code, or to that of the device it is a copy of."""
+    now, claim = services().clock.now(), _claim(body)
+    if "code" in body:
+        code = body["code"]
+        return _welcome(
+            entry.enrol(db.session(), _issuer(), code, claim, address=_address(), now=now)
+        )
+    fork = _fork(body["fork_of"])
+    return _welcome(entry.go_on(db.session(), _issuer(), fork, claim, address=_address(), now=now))
 
 
 @blueprint.route("/login", methods=["POST"])

@@ -58,3 +58,9 @@ def choice(*values: str) -> fields.String:
 def nested(schema: type[Envelope]) -> fields.Nested:
     """A required object."""
     return fields.Nested(schema, required=True, error_messages=FIELD_ERRORS)
+
+
+def optional(field: fields.Field[Any]) -> fields.Field[Any]:
+    """The same field, which may be left out."""
+    field.required = False
+    return field

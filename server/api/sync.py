@@ -7,6 +7,7 @@ from flask import Response, request
 from marshmallow import fields, validate
 
 from server.api.access import needs, public
+from server.api.apps import need_current_app
 from server.api.envelope import FIELD_ERRORS, Envelope, text
 from server.api.kinds import SCHEMA, describe_kinds
 from server.api.openapi import Blueprint
@@ -174,6 +175,7 @@ def put_into_words(result: Body, spoken: str) -> Body:
 @blueprint.response(200)
 def pull(principal: Principal, body: Body) -> Response:
     """Changes behind a cursor, in order, in the scopes of the device."""
+    need_current_app()
     page = pull_page(
         services().sync, db.session(), principal, cursor=body["cursor"], limit=body["limit"]
     )
@@ -186,6 +188,7 @@ def pull(principal: Principal, body: Body) -> Response:
 @blueprint.response(200)
 def snapshot(principal: Principal, body: Body) -> Response:
     """The paged replacement of all that the device holds; the tail cursor comes with it."""
+    need_current_app()
     page = take_snapshot(
         services().sync, db.session(), principal, page=body["page"], limit=body["limit"]
     )

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session as Store
 from server.db import transaction
 from server.errors import Problem
 from server.ids import IdMaker
-from server.people import attempts, audit, devices, passwords, refresh, sessions, users
+from server.people import attempts, audit, devices, forks, passwords, refresh, sessions, users
 from server.people.devices import DeviceClaim
+from server.people.forks import Fork
 from server.people.refresh import Issuer
 from server.people.tables import EnrolCode, Session, User
 
@@ -65,6 +66,28 @@ def _use_code(
     row.device, row.session = device.id, session.id
     store.flush()
     return session.id
+
+
+def go_on(
+    store: Store, issuer: Issuer, fork: Fork, claim: DeviceClaim, *, address: str, now: datetime
+) -> Entered:
+    """Binds the device under which a copied store goes on, by the old device's proof; once.
+
+    *Raises* ``bad_proof``, ``forbidden``, ``device_taken``, ``device_revoked``, ``too_many``.
+    """
+    tried = attempts.subject("fork", address)
+    attempts.take(store, tried, pace=attempts.CODES, now=now)
+    with transaction(store):
+        device = forks.bind_successor(store, fork, claim, origins=issuer.origins, now=now)
+        if _is_disabled(store, device.user):
+            raise Problem("forbidden")
+        session = sessions.open_session(
+            store, issuer.ids, user=device.user, device=device.id, now=now
+        )
+        store.flush()
+        token = refresh.first_token(store, issuer, session.id)
+        attempts.forgive(store, tried, now=now)
+        return Entered(session.id, token)
 
 
 def _is_disabled(store: Store, user: str) -> bool:

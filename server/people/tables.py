@@ -65,6 +65,8 @@ class Device(Base):
     enrolled_at: Mapped[datetime] = mapped_column(Moment)
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
     erase: Mapped[str | None] = mapped_column(String(10))
+    forked_from: Mapped[str | None] = mapped_column(String(36))
+    """The device whose copied store goes on under this one."""
 
 
 class EnrolCode(Base):

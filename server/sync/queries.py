@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from server.clock import from_wire
 from server.people.principal import Principal
 from server.sync.batch import LIVE
 from server.sync.kinds import Data, Registry
@@ -54,6 +56,13 @@ def may_open(registry: Registry, reader: Principal, record: StoredRecord) -> boo
         return True
     kind = registry.get(record.kind)
     return kind is not None and reader.has(kind.office_roles, record.region)
+
+
+def last_fork(session: Session, device: str) -> datetime | None:
+    """When a second mutation at one place of the device's chain was last received."""
+    forked = (MutationRow.device == device) & MutationRow.forked
+    received = session.scalar(select(func.max(MutationRow.received_at)).where(forked))
+    return from_wire(received) if received else None
 
 
 def find_record(session: Session, record: str) -> StoredRecord | None:
