@@ -27,6 +27,7 @@ from server.upkeep import backup as backups
 from server.upkeep import manifest as manifests
 from server.upkeep import report, restore
 from server.upkeep.manifest import BackupFault
+from server.upkeep.verify import verify
 from server.work.worker import run_worker
 
 ROLES = click.Choice([role.value for role in Role])
@@ -167,6 +168,21 @@ def restore_backup(
         with app.app_context():
             db.engine.dispose()
     click.echo(report.say_restored(manifest, replayed))
+
+
+@cli.command(name="verify")
+@click.option("--repair", is_flag=True, help="Make again what follows from the rest.")
+@click.option("--photos", is_flag=True, help="Read every byte of every photo.")
+def verify_store(repair: bool, photos: bool) -> None:
+    """Prove that the store agrees with itself; status 1 if anything is left that does not."""
+    left = 0
+    with _opened() as store:
+        own = services()
+        for found in verify(store, own.sync, own.media, mend=repair, photos=photos):
+            click.echo(report.say_finding(found))
+            left += not found.mended
+    click.echo(report.say_verdict(left))
+    sys.exit(1 if left else 0)
 
 
 @cli.group()

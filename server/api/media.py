@@ -1,7 +1,7 @@
 """Bytes of photos and signatures: tus uploads, acknowledgements, and what may be read back."""
 
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, g, request
 from flask.blueprints import BlueprintSetupState
@@ -176,16 +176,25 @@ def _finish(upload: UploadStatus) -> None:
 @blueprint.post("/v1/media/have")
 @needs(upload_only=True)
 def have(principal: Principal) -> dict[str, object]:
-    """The asker's photo acknowledgements for the hashes that are verified here."""
+    """The asker's photo acknowledgements for the hashes that are verified here.
+
+    Acknowledgements shown with the question bring back what a restore has forgotten.
+    """
     asked = read_json(read_body(request, services().settings))
-    hashes = asked.get("sha256") if isinstance(asked, dict) else None
-    if not isinstance(hashes, list) or not all(isinstance(text, str) for text in hashes):
-        raise Problem("validation", fields={"sha256": "type"})
-    if len(hashes) > MOST_ASKED:
-        raise Problem("validation", fields={"sha256": f"too_many:{MOST_ASKED}"})
-    own = services()
-    acks = queries.acknowledge_photos(db.session(), own.sync, own.media, principal.user, hashes)
+    hashes, shown = _list_in(asked, "sha256", str), _list_in(asked, "acknowledgements", dict)
+    own, user = services(), principal.user
+    actions.adopt_shown(db.session(), own.sync, own.media, user=user, shown=shown)
+    acks = queries.acknowledge_photos(db.session(), own.sync, own.media, user, hashes)
     return {"acknowledgements": acks}
+
+
+def _list_in(asked: object, name: str, kind: type) -> list[Any]:
+    found = asked.get(name, []) if isinstance(asked, dict) else None
+    if not isinstance(found, list) or not all(isinstance(one, kind) for one in found):
+        raise Problem("validation", fields={name: "type"})
+    if len(found) > MOST_ASKED:
+        raise Problem("validation", fields={name: f"too_many:{MOST_ASKED}"})
+    return found
 
 
 @blueprint.get("/v1/media/<photo>/<any(original, preview, thumbnail):form>")

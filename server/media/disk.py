@@ -39,6 +39,14 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_pieces(pieces: Iterable[bytes]) -> str:
+    """SHA-256 of the bytes in ``pieces``, lower-case hex."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 class DiskBlobs:
     """A :class:`server.media.blobs.BlobStore` below ``root``, two levels of 256 folders deep."""
 

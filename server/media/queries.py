@@ -63,6 +63,18 @@ def find_verified(session: Session, user: str, hashes: Collection[str]) -> list[
     return [Arrived(photo=row.photo, sha256=row.sha256, bytes=row.bytes) for row in rows]
 
 
+def list_blobs(session: Session, *, after: int, limit: int) -> list[tuple[int, str, int]]:
+    """(key, SHA-256, size) of the blobs behind ``after``, in the order of their keys."""
+    wanted = select(Blob.key, Blob.sha256, Blob.bytes).where(Blob.key > after)
+    found = session.execute(wanted.order_by(Blob.key).limit(limit))
+    return [(row.key, row.sha256, row.bytes) for row in found]
+
+
+def known_blobs(session: Session, hashes: Collection[str]) -> set[str]:
+    """Those of ``hashes`` that were noted as verified."""
+    return set(session.scalars(select(Blob.sha256).where(Blob.sha256.in_(hashes))))
+
+
 def find_held(session: Session, photo: str, sha256: str) -> Held | None:
     """The verified bytes ``sha256`` of ``photo``, whichever part they are; None before that."""
     size = session.scalar(

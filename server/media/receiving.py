@@ -1,6 +1,7 @@
 """From the pieces of a body to durable bytes, and from durable bytes to a verified blob."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +17,16 @@ from server.media.uploads import UploadStatus, change_rows, find_upload, give_up
 
 FLUSH_BYTES = 1024 * 1024
 FLUSH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """Bytes of one part of a photo, and who brought them."""
+
+    user: str
+    photo: str
+    part: str
+    sha256: str
 
 
 def receive(
@@ -109,10 +120,14 @@ def _settle(session: Session, media: Media, upload: UploadStatus, placed: Placed
         )
         if not first:
             return
+        brought = Brought(
+            user=upload.user, photo=upload.photo, part=upload.part, sha256=upload.sha256
+        )
         if placed:
-            _note_blob(session, media, placed)
+            note_verified(session, media, brought, placed)
             effects.add(lambda: media.wake(upload.sha256))
-        _note_arrival(session, media, upload, state)
+        else:
+            _note_arrival(session, media, brought, state)
         clear = media.parts.remove if placed else media.parts.quarantine
         effects.add(lambda: clear(upload.id))
 
@@ -132,19 +147,25 @@ def _note_blob(session: Session, media: Media, placed: Placed) -> None:
         _insert_unless_there(session, blob)
 
 
-def _note_arrival(session: Session, media: Media, upload: UploadStatus, state: str) -> None:
+def note_verified(session: Session, media: Media, brought: Brought, placed: Placed) -> None:
+    """Notes that these bytes are durable and have their hash (M4); the caller commits."""
+    _note_blob(session, media, placed)
+    _note_arrival(session, media, brought, "verified")
+
+
+def _note_arrival(session: Session, media: Media, brought: Brought, state: str) -> None:
     """Remembers the result for the record's keeper; good bytes outweigh a later bad upload."""
     same = (
-        Arrival.photo == upload.photo,
-        Arrival.user == upload.user,
-        Arrival.part == upload.part,
+        Arrival.photo == brought.photo,
+        Arrival.user == brought.user,
+        Arrival.part == brought.part,
     )
     now = media.clock.now()
     fresh = Arrival(
-        photo=upload.photo,
-        user=upload.user,
-        part=upload.part,
-        sha256=upload.sha256,
+        photo=brought.photo,
+        user=brought.user,
+        part=brought.part,
+        sha256=brought.sha256,
         state="refused",
         at=now,
     )
@@ -153,6 +174,6 @@ def _note_arrival(session: Session, media: Media, upload: UploadStatus, state: s
     row = session.scalars(select(Arrival).where(*same).with_for_update()).one()
     if row.state == "verified" and state == "refused":
         return
-    row.sha256, row.state, row.at = upload.sha256, state, now
+    row.sha256, row.state, row.at = brought.sha256, state, now
     row.turn, row.tries = row.turn + 1, 0
-    row.due_at = now if upload.part == "original" else None
+    row.due_at = now if brought.part == "original" else None

@@ -1,6 +1,7 @@
 """The server's signed statement about a mutation, computed from its stored row alone. Pure."""
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +27,13 @@ class Acknowledged:
 def sign(key: Ed25519PrivateKey, domain: bytes, statement: dict[str, object]) -> str:
     """Signature (base64url) over ``domain`` ‖ SHA-256 of the canonical statement."""
     return to_base64url(key.sign(domain + hashlib.sha256(canonical(statement)).digest()))
+
+
+def is_own(
+    key: Ed25519PrivateKey, domain: bytes, statement: dict[str, object], signature: str
+) -> bool:
+    """Whether this server signed ``statement``: signing again gives the same, and no other."""
+    return hmac.compare_digest(sign(key, domain, statement).encode(), signature.encode())
 
 
 def acknowledge(key: Ed25519PrivateKey, row: Acknowledged) -> dict[str, object]:

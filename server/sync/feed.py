@@ -43,7 +43,8 @@ def to_wire_sum(signed: int) -> str:
     return f"{signed % 2**64:016x}"
 
 
-def _wrapped(total: int) -> int:
+def to_signed(total: int) -> int:
+    """A sum mod 2^64 as the signed number that databases hold."""
     return (total + 2**63) % 2**64 - 2**63
 
 
@@ -84,7 +85,7 @@ class ScopeSum:
 def update_scopes(rows: Rows, sums: Iterable[ScopeSum], tallies: Mapping[int, Tally]) -> None:
     """Brings the scopes in step with the feed; one sequencer at a time does this."""
     changed = [
-        (one.key, one.records + told.records, _wrapped(one.digest + told.digest), told.last_seq)
+        (one.key, one.records + told.records, to_signed(one.digest + told.digest), told.last_seq)
         for one in sums
         if (told := tallies.get(one.key)) is not None
     ]

@@ -275,7 +275,7 @@ def _write_feed(writing: Writing, finals: Mapping[str, Head]) -> None:
     names = {scope for head in finals.values() for scope in head.placement.scopes}
     before = writing.loaded.heads
     names |= {s for id_ in finals if id_ in before for s in before[id_].placement.scopes}
-    sums = _scope_sums(writing.rows, names)
+    sums = scope_sums(writing.rows, names)
     scopes = {name: one.key for name, one in sums.items()}
     puts: list[FeedRow] = []
     leaves: list[FeedRow] = []
@@ -324,7 +324,7 @@ def _replaced(writing: Writing, old: Head, head: Head, scopes: Mapping[str, int]
     ]
 
 
-def _scope_sums(rows: Rows, names: Iterable[str]) -> dict[str, ScopeSum]:
+def scope_sums(rows: Rows, names: Iterable[str]) -> dict[str, ScopeSum]:
     """The scopes by name; those that nothing was in yet are made."""
     wanted = sorted(names)
     known = find_scopes(rows, wanted)

@@ -1,5 +1,6 @@
 """What backup, restore and verify say to the administrator. Words only."""
 
+from server.sync.findings import DERIVED, MEANINGS, Finding
 from server.upkeep.manifest import Manifest
 from server.upkeep.replay import Replayed
 
@@ -33,3 +34,16 @@ def say_restored(manifest: Manifest, replayed: Replayed) -> str:
         f" {replayed.rows} changes of people, regions and devices,"
         f" decisions: {decided or 'none'}."
     )
+
+
+def say_finding(found: Finding) -> str:
+    """Which record it is, what that means, and whether it was mended or can be."""
+    detail = f" ({found.detail})" if found.detail else ""
+    can = "" if found.mended or found.what not in DERIVED else "; --repair makes it again"
+    done = " MENDED" if found.mended else ""
+    return f"{found.about}{done}: {MEANINGS[found.what]}{detail}{can}"
+
+
+def say_verdict(left: int) -> str:
+    """The last line."""
+    return f"{left} disagreements." if left else "Everything agrees."

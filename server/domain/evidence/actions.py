@@ -1,12 +1,14 @@
 """Writes into a photo's record what became of its bytes, through the same push as every writer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from server.domain.evidence.queries import acknowledged_bytes
+from server.media.adopting import adopt
 from server.media.engine import Media
-from server.media.queries import Due
+from server.media.queries import Due, find_verified
 from server.media.settling import tell_due
 from server.people.principal import Principal
 from server.sync.engine import Sync
@@ -21,6 +23,24 @@ PLACE = frozenset({"lat", "lon"})
 def tell_arrivals(session: Session, sync: Sync, media: Media) -> int:
     """Tells the records of photos and signatures what arrived for them; how many were told."""
     return tell_due(session, media, lambda due: bytes_arrived(session, sync, due))
+
+
+def adopt_shown(
+    session: Session, sync: Sync, media: Media, *, user: str, shown: Sequence[object]
+) -> int:
+    """Takes bytes that a restore has forgotten for verified again; how many.
+
+    M4: only for the user whose photo declares them, who shows this server's own acknowledgement,
+    and only where the bytes are here and have that hash.
+    """
+    adopted = 0
+    for one in shown:
+        brought = acknowledged_bytes(session, sync, user, one)
+        if brought is not None and not find_verified(session, user, [brought.sha256]):
+            adopted += adopt(session, media, brought)
+    if adopted:
+        tell_arrivals(session, sync, media)
+    return adopted
 
 
 def bytes_arrived(session: Session, sync: Sync, due: Due) -> bool:

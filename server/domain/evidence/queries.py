@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session
 from server.clock import to_wire
 from server.media.engine import Media
 from server.media.queries import Held, find_held, find_picture, find_verified
+from server.media.receiving import Brought
 from server.people.principal import Principal
-from server.proof.acknowledgement import sign
+from server.proof.acknowledgement import is_own, sign
 from server.sync.engine import Sync
 from server.sync.epochs import current_epoch
 from server.sync.kinds import Data
 from server.sync.queries import creation_received, find_record, may_open
 
 PHOTO_DOMAIN = b"fieldstamp-photo-1\n"
+ACKNOWLEDGED = frozenset({"photo", "sha256", "bytes", "epoch", "server_time", "sig"})
 SHA256 = re.compile(r"[0-9a-f]{64}")
 HASH_FIELDS = {"original": "sha256", "preview": "preview_sha256"}
 UNKNOWN_TYPE = "application/octet-stream"
@@ -76,6 +78,21 @@ def find_bytes(
         return Found(held=made, type="image/jpeg")
     small = find_held(session, photo, record.data.get("preview_sha256", ""))
     return None if small is None else Found(held=small, type=UNKNOWN_TYPE)
+
+
+def acknowledged_bytes(session: Session, sync: Sync, user: str, shown: object) -> Brought | None:
+    """What a photo acknowledgement vouches for; None for one that this server did not give to
+    the photo that ``user`` declared with these bytes."""
+    if not isinstance(shown, dict) or shown.keys() != ACKNOWLEDGED:
+        return None
+    statement = {name: value for name, value in shown.items() if name != "sig"}
+    if not is_own(sync.key, PHOTO_DOMAIN, statement, str(shown["sig"])):
+        return None
+    photo, sha256 = str(shown["photo"]), str(shown["sha256"])
+    wanted = bytes_wanted(session, user, photo, "original")
+    if wanted is None or wanted.sha256 != sha256:
+        return None
+    return Brought(user=user, photo=photo, part="original", sha256=sha256)
 
 
 def acknowledge_photos(
