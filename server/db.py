@@ -212,10 +212,20 @@ def _write_journal(session: Session) -> None:
 
 
 def begin_snapshot(session: Session) -> None:
-    """Begins a read transaction in which every statement sees the same moment."""
-    session.rollback()
-    if not is_sqlite(session):
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    """Begins a read transaction in which every statement sees the same moment.
+
+    One that is open is ended on its own connection: to give that back to the pool and take it
+    out again costs more than the few reads that a poll makes.
+    """
+    session.expire_all()
+    connection = session.connection()
+    if is_sqlite(session):
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql(
+            "ROLLBACK AND CHAIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+        )
 
 
 def is_sqlite(session: Session) -> bool:

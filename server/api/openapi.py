@@ -1,14 +1,13 @@
 """How routes are declared: blueprints that read strictly and describe themselves (OpenAPI 3.1)."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from functools import wraps
+from typing import Any, TypeVar, cast
 
-import marshmallow
-from flask import Flask, Request
+from flask import Flask, Request, request
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema, fields
-from webargs.flaskparser import FlaskParser
 from werkzeug.routing import Rule
 
 from server import __version__
@@ -16,6 +15,8 @@ from server.api.problem import MEDIA_TYPE
 from server.api.reader import read_body, read_json
 from server.errors import Problem
 from server.services import services
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 CONFIGURATION = {
     "API_TITLE": "Fieldstamp",
@@ -54,18 +55,28 @@ def read_request(request: Request) -> Any:
     return read_json(read_body(request, services().settings))
 
 
-class StrictParser(FlaskParser):
-    """Reads bodies with :mod:`server.api.reader` and words errors as problems."""
+class StrictParser:
+    """Reads bodies with :mod:`server.api.reader`; errors are left to the one error handler.
 
-    def load_json(self, req: Request, _schema: Schema) -> Any:
-        """The body as JSON."""
-        return read_request(req)
+    Stands in for a parser of webargs, which makes every schema anew for every request.
+    """
 
-    def handle_error(
-        self, error: marshmallow.ValidationError, *_args: Any, **_options: Any
-    ) -> NoReturn:
-        """Leaves the wording to the one error handler."""
-        raise error
+    DEFAULT_VALIDATION_STATUS = 422
+
+    def use_args(self, schema: type[Schema], *, location: str) -> Callable[[View], View]:
+        """Gives the view the body of its request, loaded by ``schema``, as last argument."""
+        if location != "json":
+            raise ValueError(location)
+        loader = schema()
+
+        def declare(view: View) -> View:
+            @wraps(view)
+            def loaded(*args: Any, **named: Any) -> Any:
+                return view(*args, loader.load(read_request(request)), **named)
+
+            return cast("View", loaded)
+
+        return declare
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]

@@ -88,11 +88,11 @@ def _inflate(sent: bytes, limit: int) -> bytes:
 def _check(container: dict[str, object] | list[object], *, depth: int, may_hold_nul: bool) -> None:
     if depth > DEEPEST:
         raise _bad("too deep")
-    inner = [*container, *container.values()] if isinstance(container, dict) else container
+    inner = container.values() if isinstance(container, dict) else container
     kinds = set(map(type, inner))
     if float in kinds:
         raise _bad("a number that is not whole")
-    if may_hold_nul and any("\0" in item for item in inner if isinstance(item, str)):
+    if may_hold_nul and any("\0" in text for text in (*container, *inner) if type(text) is str):
         raise _bad("NUL in a string")
     if dict in kinds or list in kinds:
         for item in inner:

@@ -36,12 +36,16 @@ class Head:
     """Closed so long ago that devices no longer hold it; a new version brings it back."""
 
 
+Changes = Mapping[str, tuple[Any, Any]]
+"""Field → (old, new), with ABSENT for what is not set."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A new version of a record, and what changed in it: field → (old, new)."""
+    """A new version of a record, and what changed in it."""
 
     head: Head
-    changed: Mapping[str, tuple[Any, Any]]
+    changed: Changes
     effects: tuple[Effect, ...] = ()
 
 
@@ -133,12 +137,16 @@ class Batch:
 
 def with_values(fields: Data, values: Mapping[str, Any]) -> Data:
     """``fields`` with ``values`` laid over them; ABSENT takes a field away."""
+    if not values:
+        return fields
     merged = {**fields, **values}
     return {name: value for name, value in merged.items() if value is not ABSENT}
 
 
-def changes(before: Data, after: Data) -> dict[str, tuple[Any, Any]]:
-    """Field → (old, new) of what differs, with ABSENT for what is not set."""
+def changes(before: Data, after: Data) -> Changes:
+    """What differs."""
+    if not before:
+        return {name: (ABSENT, value) for name, value in after.items()}
     changed: dict[str, tuple[Any, Any]] = {}
     for name in {**before, **after}:
         old, new = before.get(name, ABSENT), after.get(name, ABSENT)

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Self
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -66,6 +67,7 @@ class Cursor:
         return replace(self, seq=seq)
 
 
+@cache
 def serializer(secret: str, salt: str) -> URLSafeSerializer:
     """Signs what a device keeps for the server, and reads nothing else."""
     return URLSafeSerializer(secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})

@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from server.sync.batch import LIVE, WITHDRAWN, Batch, Decision, Head, Written, changes, with_values
+from server.sync.batch import (
+    LIVE,
+    WITHDRAWN,
+    Batch,
+    Changes,
+    Decision,
+    Head,
+    Written,
+    changes,
+    with_values,
+)
 from server.sync.kept import (
     close,
     created,
@@ -299,14 +309,15 @@ def _write(
     if wrong:
         return _refuse("validation", wrong)
     derived = _derive(batch, kind, change, parent)
-    change = replace(change, after=with_values(after, derived))
+    if derived:
+        change = replace(change, after=with_values(after, derived))
     changed = changes(head.fields, change.after)
     if not changed and head.version:  # it makes no version and names the one that stands
         if merged.lost:
             return _keep_only(batch, mutation, head, merged)
         return Decision(outcome=_outcome(head, merged, ()))
     stamp_as = (_device(batch, mutation), mutation.n)
-    written = _next_version(kind, head=head, change=change, stamp_as=stamp_as)
+    written = _next_version(kind, head, change, changed=changed, stamp_as=stamp_as)
     writes = [written, *_fold(batch, parent, change)]
     conflicts: tuple[str, ...] = ()
     if merged.lost:
@@ -330,13 +341,13 @@ def _derive(batch: Batch, kind: RecordKind, change: Change, parent: Head | None)
 
 def _next_version(
     kind: RecordKind,
-    *,
     head: Head,
     change: Change,
+    *,
+    changed: Changes,
     stamp_as: tuple[str | None, int | None],
 ) -> Written:
     """The record's next version; ``stamp_as`` is the device and its n, or nobody's."""
-    changed = changes(head.fields, change.after)
     version = head.version + 1
     stamps = {name: stamp(head.versions.get(name, NEVER), version, *stamp_as) for name in changed}
     placement = head.placement
@@ -360,10 +371,11 @@ def _fold(batch: Batch, parent: Head | None, change: Change) -> list[Written]:
     if parent is None or kind is None:
         return []
     folded = with_values(parent.fields, kind.fold(parent.fields, (change,)))
-    if not changes(parent.fields, folded):
+    changed = changes(parent.fields, folded)
+    if not changed:
         return []
     told = _change(batch, kind, parent, folded)
-    return [_next_version(kind, head=parent, change=told, stamp_as=(None, None))]
+    return [_next_version(kind, parent, told, changed=changed, stamp_as=(None, None))]
 
 
 def _outcome(head: Head, merged: Merged, conflicts: tuple[str, ...]) -> Outcome:

@@ -58,7 +58,8 @@ class Deciding:
         """What is said about each mutation, in order."""
         replays = [self._replay(mutation) for mutation in mutations]
         fresh = [one for one, told in zip(mutations, replays, strict=True) if told is None]
-        fresh = [replace(one, forked=one.id in self.loaded.forked) for one in fresh]
+        forked = self.loaded.forked
+        fresh = [replace(one, forked=True) if one.id in forked else one for one in fresh]
         for mutation in fresh:
             self._admit(mutation)
         unique = {mutation.id: mutation for mutation in fresh}
@@ -267,6 +268,8 @@ class Deciding:
 
 def _as(batch: Batch, one: Pending) -> Batch:
     """The batch in the eyes of the one who sent ``one``."""
+    if batch.sender is one.sender and batch.writer == one.writer:
+        return batch
     return replace(batch, sender=one.sender, writer=one.writer)
 
 

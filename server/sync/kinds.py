@@ -136,16 +136,15 @@ class RecordKind:
     label: str | None = None
     """The field that names the record to a person where another record refers to it."""
     lane: Literal["urgent", "normal"] = "normal"
+    references: Mapping[str, frozenset[str]] = field(init=False, repr=False)
+    """Field → kinds that it may name."""
 
     def __post_init__(self) -> None:
         """A record stays under its parent: the field that names it is frozen."""
         if self.parent is not None and self.fields[self.parent].rule != "frozen":
             raise ValueError(f"{self.name}.{self.parent} must be frozen")
-
-    @property
-    def references(self) -> Mapping[str, frozenset[str]]:
-        """Field → kinds that it may name."""
-        return {name: spec.refers for name, spec in self.fields.items() if spec.refers}
+        refers = {name: spec.refers for name, spec in self.fields.items() if spec.refers}
+        object.__setattr__(self, "references", refers)
 
 
 @dataclass(frozen=True, slots=True)

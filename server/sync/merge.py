@@ -60,9 +60,11 @@ def stamp(entry: FieldVersion, version: int, device: str | None, n: int | None) 
 
 def is_equal(one: Any, other: Any) -> bool:
     """Whether two values have the same canonical JSON."""
+    if one is other:
+        return True
     if one is ABSENT or other is ABSENT:
-        return one is other
-    return bool(one == other) and canonical(one) == canonical(other)
+        return False
+    return bool(one == other) and (type(one) is str or canonical(one) == canonical(other))
 
 
 def merge(

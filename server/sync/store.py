@@ -50,7 +50,7 @@ class Decided:
 
 def pack_versions(head: Head) -> str:
     """``field_versions`` as JSON; what most fields share stands once, under ``*``."""
-    entries = {name: tuple(entry) for name, entry in head.versions.items()}
+    entries = head.versions
     shared = Counter(entries.values()).most_common(1)[0][0] if entries else None
     packed: dict[str, Any] = {
         name: entry for name, entry in entries.items() if entry != shared or name not in head.fields

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from server.ids import is_uuid7
@@ -67,6 +68,8 @@ class Mutation:
     body: str = ""
     content: str = ""
     seal: Seal | None = None
+    digest: str | None = None
+    """The digest that the seal signs, computed here; None without a seal."""
     captured: Mapping[str, Any] = field(default_factory=dict)
     """When and where by the device's own account; orders nothing (P9)."""
     forked: bool = False
@@ -78,11 +81,6 @@ class Mutation:
     def writer(self) -> str | None:
         """The device of the own-edit rule: a forked mutation counts as another device's."""
         return f"{self.device}~fork" if self.forked else self.device
-
-    @property
-    def digest(self) -> str | None:
-        """The digest that the seal signs, computed here; None without a seal."""
-        return digest_of(self.seal.prev, self.content) if self.seal else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +125,8 @@ def read_mutation(raw: object, *, user: str, device: str | None) -> Mutation:
         raise Unreadable
     body = canonical({name: value for name, value in raw.items() if name != "seal"})
     wrong = _wrong_members(raw)
-    read = {name: value for name, value in raw.items() if name not in wrong}
+    read = {name: value for name, value in raw.items() if name not in wrong} if wrong else raw
+    content, seal = sha256_hex(body), Seal(**read["seal"]) if read.get("seal") else None
     return Mutation(
         id=raw["id"],
         user=read.get("user", user),
@@ -146,8 +145,9 @@ def read_mutation(raw: object, *, user: str, device: str | None) -> Mutation:
         restores=read.get("restores"),
         resolves=tuple(read.get("resolves", ())),
         body=body.decode(),
-        content=sha256_hex(body),
-        seal=Seal(**read["seal"]) if read.get("seal") else None,
+        content=content,
+        seal=seal,
+        digest=digest_of(seal.prev, content) if seal else None,
         captured=read.get("captured", {}),
         malformed=wrong,
     )
@@ -157,8 +157,14 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+@lru_cache(maxsize=4096)
+def _fits(name: str) -> bool:
+    """Whether a member name has the wire's form; the same few come again and again."""
+    return NAME.fullmatch(name) is not None
+
+
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and NAME.fullmatch(value) is not None
+    return isinstance(value, str) and _fits(value)
 
 
 def _is_names(value: object) -> bool:
@@ -172,8 +178,12 @@ def _is_set(value: object) -> bool:
 def _names_fit(value: object) -> bool:
     """Whether every member name in ``value`` sorts alike in all languages."""
     if isinstance(value, dict):
-        return all(map(_is_name, value)) and all(map(_names_fit, value.values()))
-    return not isinstance(value, list) or all(map(_names_fit, value))
+        if not all(map(_fits, value)):
+            return False
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return all(_names_fit(inner) for inner in value if isinstance(inner, (dict, list)))
 
 
 def _is_ids(value: object) -> bool:
@@ -244,9 +254,9 @@ def links_of(mutations: Iterable[Mutation]) -> dict[str, Link]:
             n=mutation.n,
             prev=mutation.seal.prev,
             content=mutation.content,
-            digest=digest_of(mutation.seal.prev, mutation.content),
+            digest=mutation.digest,
             sig=mutation.seal.sig,
         )
         for mutation in mutations
-        if mutation.seal is not None and mutation.n is not None
+        if mutation.seal is not None and mutation.digest and mutation.n is not None
     }
