@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from server.demo.link import Link, Send
 
-INSIDE_OF_FIVE = 4
-"""Of five kills, so many strike inside a request; the fifth strikes at any moment."""
+INSIDE_OF_FIVE = 3
+"""Of five kills in the second half, so many strike inside a request, the others at any moment."""
 LEAST_BYTES = 60
 PLACES = (
     # up to which share of the kills, which request, most bytes of it and of its answer that pass
@@ -68,8 +68,8 @@ class Trap(Link):
             return True
         self._blow = None
         send(piece[: blow.after - self._passed])
-        self._strike()
         self.sprung.set()
+        self._strike()
         return False
 
 
@@ -82,8 +82,8 @@ def plan_blows(kills: int, seed: int) -> list[Blow]:
         up = chance.random() < 0.5
         most = most_up if up else most_down
         place = math.exp(chance.uniform(math.log(LEAST_BYTES), math.log(most)))
-        is_inside = number % 5 < INSIDE_OF_FIVE
+        is_inside = number < kills / 2 or number % 5 < INSIDE_OF_FIVE
         after = int(place) if is_inside else None
         target = ("device", "server")[number % 2]
-        blows.append(Blow(target, request, up, after, chance.uniform(0.0, 0.3)))
+        blows.append(Blow(target, request, up, after, chance.uniform(0.0, 0.1)))
     return blows
