@@ -29,12 +29,18 @@ UNSEEN_FOCUS = """() => {
 WIDTH = "() => document.documentElement.scrollWidth"
 
 
-def sign_in(page: Page, username: str) -> None:
-    """Signs in with the keyboard alone: the name has the focus already."""
+def type_credentials(page: Page, username: str) -> None:
+    """Types name and password: the name has the focus as soon as the page is there."""
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
     page.keyboard.type(username)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
+
+
+def sign_in(page: Page, username: str) -> None:
+    """Signs in with the keyboard alone, to the queue."""
+    type_credentials(page, username)
     expect(page.get_by_role("heading", name="Waiting for me")).to_be_visible()
 
 
@@ -101,10 +107,7 @@ def test_a_typed_note_survives_a_session_that_ended(page: Page, office: Office) 
     page.context.clear_cookies()
     page.get_by_label("Accept").check()
     page.goto(page.url)
-    page.keyboard.type(username)
-    page.keyboard.press("Tab")
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
+    type_credentials(page, username)
     page.wait_for_url(f"**/{record}?*")
     expect(page.get_by_label("Note")).to_have_value("three hundred careful words")
 

@@ -112,6 +112,24 @@ def offset_reaches(server: LiveServer, path: str, least: int) -> int:
     raise AssertionError(f"the offset stayed below {least}")
 
 
+def drip(server: LiveServer, path: str, line: socket.socket, *, at: int) -> None:
+    """Sends a little at a time until the server has stored some: the upload has its slot then."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while stored(server, path) == 0 and time.monotonic() < end:
+        line.sendall(CONTENT[at : at + 4000])
+        at += 4000
+        time.sleep(0.05)
+    assert stored(server, path) > 0
+
+
+def stored(server: LiveServer, path: str) -> int:
+    """The offset as it is kept, read beside the server."""
+    with server.app.app_context():
+        seen = find_upload(db.session(), server.device.user, path.rsplit("/", 1)[1])
+        db.session.remove()
+    return int(seen.received)
+
+
 def field_of(server: LiveServer, photo: str, name: str) -> object:
     with server.app.app_context():
         record = find_record(db.session(), photo)
@@ -219,15 +237,18 @@ def test_m1_a_chunked_body_that_breaks_off_is_not_success(server: LiveServer) ->
 
 
 def test_a_silent_client_holds_its_slot_for_a_limited_time(settings: Settings) -> None:
-    few = {"FIELDSTAMP_SILENCE_SECONDS": "2", "FIELDSTAMP_UPLOAD_SLOTS": "1"}
+    few = {
+        "FIELDSTAMP_SILENCE_SECONDS": "5",
+        "FIELDSTAMP_UPLOAD_SLOTS": "1",
+    }
     with live_server(settings, **few) as server:
         photo = declare(server)
         path, other = begin(server, photo), begin(server, photo)
-        silent = open_patch(server, path, CONTENT[:50_000], announced=len(CONTENT))
-        refusal_comes(server, other)
-        assert requests.get(f"{server.url}/healthz", timeout=2).ok
-        assert silent.recv(100).startswith(b"HTTP/1.1 503")
-        silent.close()
+        with open_patch(server, path, CONTENT[:50_000], announced=len(CONTENT)) as silent:
+            drip(server, path, silent, at=50_000)
+            refusal_comes(server, other)
+            assert requests.get(f"{server.url}/healthz", timeout=5).ok
+            assert silent.recv(100).startswith(b"HTTP/1.1 503")
         assert int(head(server, path).headers["Upload-Offset"]) > 50_000 - PIECE_BYTES
         offset = int(head(server, other).headers["Upload-Offset"])
         whole = patch(server, other, offset, CONTENT[offset:])
