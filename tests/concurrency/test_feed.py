@@ -15,14 +15,14 @@ def told(output: str) -> dict[str, int]:
     return result
 
 
-def test_p4_no_reader_misses_a_row_of_32_writers(capfd: pytest.CaptureFixture[str]) -> None:
+def test_trap_1_no_reader_misses_a_row_of_32_writers(capfd: pytest.CaptureFixture[str]) -> None:
     status = feed.main(list(SMALL))
     result = told(capfd.readouterr().out)
     assert status == 0, result
     assert result["rows"] == 20_000
 
 
-def test_p4_a_plain_sequence_cursor_would_miss_rows(capfd: pytest.CaptureFixture[str]) -> None:
+def test_trap_1_a_plain_sequence_cursor_would_miss_rows(capfd: pytest.CaptureFixture[str]) -> None:
     """The test of the test: with the naive reader the same run must fail."""
     status = feed.main(["--rows", "4000", "--writers", "16", "--pollers", "1", "--naive"])
     assert status == 1
