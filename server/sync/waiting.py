@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from server.clock import to_wire
 from server.db import told_faults, transaction
 from server.people import rights
+from server.sync.batch import Sender
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
 from server.sync.rows import Rows
@@ -31,8 +32,15 @@ class Waiting:
     id: str
     user: str
     device: str | None
+    writer: Sender
     body: str
     is_late: bool
+
+    @property
+    def sender(self) -> tuple[str, str, Sender]:
+        """Whose it is, and as what: a decision of the office waits where a restore lost its
+        record."""
+        return self.user, self.device or "", self.writer
 
 
 def sweep_waiting(session: Session, sync: Sync, *, term: timedelta) -> int:
@@ -47,7 +55,7 @@ def sweep_waiting(session: Session, sync: Sync, *, term: timedelta) -> int:
         _mark(session, found, now)
     return sum(
         _decide(session, sync, list(own))
-        for _sender, own in groupby(found, key=lambda one: (one.user, one.device or ""))
+        for _sender, own in groupby(found, key=lambda one: one.sender)
     )
 
 
@@ -57,7 +65,8 @@ def _find(session: Session, sync: Sync, *, late: str) -> list[Waiting]:
     rows = Rows(session)
     kinds = rows.listed([f"{KIND}{name}" for name in sync.registry.kinds])
     found = rows.select(
-        'SELECT mutation.key, mutation.id, mutation."user", mutation.device, mutation.body,'
+        'SELECT mutation.key, mutation.id, mutation."user", mutation.device,'
+        " mutation.writer, mutation.body,"
         " min(mutation.received_at) < ?"
         " AND (SELECT started_at FROM epoch ORDER BY number DESC LIMIT 1) < ?"
         f" AND count(CASE WHEN substr(awaited.awaited, 1, {len(KIND)}) = '{KIND}' THEN 1 END) = 0"
@@ -65,7 +74,8 @@ def _find(session: Session, sync: Sync, *, late: str) -> list[Waiting]:
         " LEFT JOIN record ON record.id = awaited.awaited"
         f" WHERE record.id IS NOT NULL OR {rows.among('awaited.awaited')}"
         " OR mutation.received_at < ?"
-        ' GROUP BY mutation.key, mutation.id, mutation."user", mutation.device, mutation.body'
+        ' GROUP BY mutation.key, mutation.id, mutation."user", mutation.device,'
+        " mutation.writer, mutation.body"
         " ORDER BY min(awaited.looked_at), mutation.key LIMIT ?",
         late,
         late,
@@ -74,7 +84,7 @@ def _find(session: Session, sync: Sync, *, late: str) -> list[Waiting]:
         MAX_BATCH,
     )
     waiting = [Waiting(*row) for row in found]
-    return sorted(waiting, key=lambda one: (one.user, one.device or "", one.key))
+    return sorted(waiting, key=lambda one: (*one.sender, one.key))
 
 
 def _mark(session: Session, found: Sequence[Waiting], now: datetime) -> None:
@@ -94,6 +104,6 @@ def _decide(session: Session, sync: Sync, own: Sequence[Waiting]) -> int:
     first = own[0]
     sender = rights.load_principal(session, first.user, device=first.device)
     late = frozenset(one.id for one in own if one.is_late)
-    envelope = Envelope(sender=sender, late=late)
+    envelope = Envelope(sender=sender, writer=first.writer, late=late)
     pushed = push_batch(sync, session, envelope, [orjson.loads(one.body) for one in own])
     return sum(result.get("outcome", "waiting") != "waiting" for result in pushed.results)

@@ -12,6 +12,8 @@ from server.journal.lines import JournalFault, Line
 from server.people.principal import Role
 from server.people.tables import Device, RoleGrant, User
 from server.sync.epochs import current_epoch
+from server.sync.queries import kept_about
+from server.work.rounds import run_pending
 from tests.company import Company
 from tests.domain.desk import Desk
 from tests.domain.records import visit
@@ -145,10 +147,24 @@ def test_p6_a_decision_on_a_record_that_is_not_back_yet_waits_for_it(
     shop = desk.create(rep, "customer", name="a", customer_type="store")
     went = desk.create(rep, "visit", **visit(customer=shop))
     desk.decide(manager, went, "accepted")
+    bodies = company.store.scalars(text("SELECT body FROM mutation ORDER BY key")).all()
     put_back(app, copy)
     start_again(app)
-    waiting = text("SELECT outcome FROM mutation WHERE writer = 'office'")
-    assert company.store.scalars(waiting).all() == ["waiting"]
+    decided = text("SELECT outcome FROM mutation WHERE writer = 'office'")
+    assert company.store.scalars(decided).all() == ["waiting"]
+    [right] = company.store.scalars(select(RoleGrant).where(RoleGrant.user == manager.user))
+    grant = {"user": right.user, "role": right.role, "region": right.region}
+    with transaction(company.store):
+        company.store.execute(delete(RoleGrant).where(RoleGrant.user == manager.user))
+    for body in bodies[:2]:
+        desk.push(rep, orjson.loads(body))
+    assert company.store.scalars(decided).all() == ["waiting"], "it waits for its right, too"
+    with transaction(company.store):
+        company.store.add(RoleGrant(**grant))
+    run_pending(app)
+    assert company.store.scalars(decided).all() == ["conflict"]
+    [kept] = kept_about(company.store, went)
+    assert kept.data["lost"]["verdict"] == "accepted"
 
 
 def test_a_kill_between_journal_and_commit_begins_no_epoch(app: Flask, company: Company) -> None:
