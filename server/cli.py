@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -89,13 +90,10 @@ def work() -> None:
 @click.option("--data", type=click.Path(path_type=Path), default="var/demo", show_default=True)
 @click.option("--port", type=int, help="Default: a free one.")
 @click.option("--visits", type=click.IntRange(1, 12), default=6, show_default=True)
-def demo(leave: bool, photos: Path | None, data: Path, port: int | None, visits: int) -> None:
+@click.option("--pause", is_flag=True, help="Wait for Enter before counting what is lost.")
+def demo(data: Path, **wishes: Any) -> None:
     """Show a company, its office and three devices at work; each run starts afresh."""
-    language = os.environ.get("LANG", "en")
-    status = show.show_demo(
-        data, photos=photos, port=port, visits=visits, leave=leave, language=language
-    )
-    sys.exit(status)
+    sys.exit(show.show_demo(data, **wishes, language=os.environ.get("LANG", "en")))
 
 
 @cli.command(name="demo-count")

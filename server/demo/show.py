@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -27,9 +28,14 @@ def show_demo(
     port: int | None,
     visits: int,
     leave: bool,
+    pause: bool,
     language: str,
 ) -> int:
-    """Plays the demonstration in ``folder``; its status. ``leave``: count, then end by itself."""
+    """Plays the demonstration in ``folder``; its status.
+
+    ``leave``: count, then end by itself. ``pause``: wait for Enter before the count, so that
+    somebody may take something away first and see that it is missed.
+    """
     started = SystemClock().monotonic()
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
         signal.signal(number, _interrupt)
@@ -45,6 +51,9 @@ def show_demo(
             )
             stage = story.set_stage(wishes, tell)
             with story.played(stage) as server:
+                if pause:
+                    tell("pause")
+                    sys.stdin.readline()
                 status, count = count_demo(folder, None, language)
                 if leave:
                     seconds = round(SystemClock().monotonic() - started, 1)

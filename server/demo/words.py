@@ -48,6 +48,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "lost": ("丢失：{name}", "LOST: {name}"),
     "address": ("地址：{url}", "Address: {url}"),
     "logins": ("登录（密码均为 {password}）：", "Logins (the password is {password} for all):"),
+    "pause": ("按回车键开始清点。", "Press Enter to count."),
     "stay": ("按 Ctrl-C 结束。", "Press Ctrl-C to end."),
     "not_a_demo": (
         "{folder} 不是演示数据，未作任何改动。请用 --data 指定空文件夹。",
