@@ -24,6 +24,7 @@ USAGE = """usage: python3 dev.py COMMAND [ARGUMENTS ...]
   demo    start a demonstration company and its devices (--exit: print a summary and stop)
   test    run the tests (arguments go to pytest)
   check   lint, types and layers
+  bench   measure the server beside others (--quick: one short run; --json FILE)
 """
 
 
@@ -55,7 +56,7 @@ def run(uv: str, *command: str, groups: tuple[str, ...] = ()) -> int:
 def main(arguments: list[str]) -> int:
     """Dispatches one command; returns the exit status of what it ran."""
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
-    if command not in {"demo", "test", "check"}:
+    if command not in {"demo", "test", "check", "bench"}:
         print(USAGE, end="")
         return 0 if command in {"", "-h", "--help"} else 2
     uv = find_uv()
@@ -63,6 +64,8 @@ def main(arguments: list[str]) -> int:
         return run(uv, "fieldstamp-server", "demo", *rest, groups=("dev",))
     if command == "test":
         return run(uv, "pytest", *rest, groups=("dev",))
+    if command == "bench":
+        return run(uv, "python", "-m", "bench", *rest, groups=("dev",))
     return max(run(uv, *check, groups=("dev", "lint")) for check in CHECKS)
 
 
