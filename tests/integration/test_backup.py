@@ -25,7 +25,7 @@ from tests.domain.desk import Desk
 from tests.domain.records import visit
 from tests.phone import Phone, customer
 from tests.pictures import draw
-from tests.stores import close, settings_of
+from tests.stores import close, file_of, settings_of
 from tests.uploads import Carrier, carriers, sha256_of
 
 PHOTO = draw(300, 200)
@@ -324,3 +324,25 @@ def test_a_restore_beside_the_journal_of_another_store_touches_nothing(
     put_back(app, folder)
     assert journal.exists()
     assert company.user() in journal.read_text()
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("kept", "rest"), [(3000, b""), (3000, b"x" * 5000), (0, b"x" * 5000)])
+def test_a_damaged_store_is_replaced_and_what_is_left_of_it_is_kept(
+    app: Flask, phone: Phone, folder: Path, kept: int, rest: bytes
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    make(app, folder)
+    with app.app_context():
+        db.session.remove()
+        close(app)
+    for leftover in file_of(app).parent.glob("fieldstamp.sqlite-*"):
+        leftover.unlink()
+    file_of(app).write_bytes(file_of(app).read_bytes()[:kept] + rest)
+    with pytest.raises(BackupFault, match="holds work"):
+        put_back(app, folder, replace=False)
+    put_back(app, folder)
+    assert [item["record"] for item in phone.pull_all()] == [made["record"]]
+    [old] = file_of(app).parent.glob("fieldstamp.sqlite.replaced-*")
+    assert old.read_bytes().endswith(rest)
