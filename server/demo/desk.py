@@ -15,7 +15,7 @@ from server.services import Services
 
 PATTERN: tuple[Verdict, ...] = ("accepted", "accepted", "returned", "accepted", "rejected")
 LEFT_OPEN = 4
-"""Every so many things stay in the queue, for whoever looks at the demonstration."""
+"""Every so many things stay in the queue, and its last, for whoever looks at the demonstration."""
 GUIDANCE: Mapping[Verdict, str] = {
     "accepted": "",
     "returned": "请补拍清晰的照片。Please add a clear photo.",
@@ -36,7 +36,8 @@ def review_queue(store: Store, services: Services, user: str) -> Counter[str]:
     given: Counter[str] = Counter()
     for number, row in enumerate(waiting, start=1):
         kind = row.kind
-        if number % LEFT_OPEN and reviewer.has(kind.decide_roles, row.record.region):
+        is_left = number % LEFT_OPEN == 0 or number == len(waiting)
+        if not is_left and reviewer.has(kind.decide_roles, row.record.region):
             given[_decide(store, services, reviewer, row, next(verdicts))] += 1
     return given
 

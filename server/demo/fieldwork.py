@@ -61,8 +61,9 @@ def start_day(job: Job, client: Client, *, now: datetime) -> Day:
 def _draw(job: Job, client: Client) -> list[Path]:
     """As many pictures as the day needs, in a folder beside the device's store."""
     wanted = {"store_front": job.visits, "display": job.visits, "receipt": job.visits // 2 + 1}
-    if job.case is not None:
-        wanted |= dict.fromkeys(client.kinds()["policy"]["required_tags"], 1)
+    if job.cases:
+        tags = client.kinds()["policy"]["required_tags"]
+        wanted |= dict.fromkeys(tags, len(job.cases))
     return draw_pictures(Path(job.store).with_name("camera"), wanted, seed=job.seed)
 
 
@@ -78,8 +79,8 @@ def work(day: Day) -> None:
             _receipt(day, visit, number)
     _register(day)
     _correct_phone(day)
-    if day.job.case is not None:
-        _find_goods(day, day.job.case)
+    for found in day.job.cases:
+        _find_goods(day, found)
 
 
 def sign_cases(job: Job, client: Client) -> None:

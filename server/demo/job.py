@@ -34,7 +34,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     contested_phone: str = ""
     out_of_reach: str | None = None
     """A region without a role, in which this person registers a customer all the same."""
-    case: CaseFound | None = None
+    cases: list[CaseFound] = []
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

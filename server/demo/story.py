@@ -155,7 +155,7 @@ def _jobs(stage: Stage, *, bad_link: str) -> list[Job]:
         FIELD_CREW[0]: {
             "contested": contested,
             "contested_phone": "021-55550123",
-            "case": _case(stage),
+            "cases": [_case(stage, first) for first in (0, 3)],
         },
         FIELD_CREW[1]: {"server": bad_link, "out_of_reach": stage.founded.places["beijing"]},
         FIELD_CREW[2]: {"contested": contested, "contested_phone": "021-55550199"},
@@ -195,9 +195,10 @@ def _contested(founded: Founded) -> str:
     )
 
 
-def _case(stage: Stage) -> CaseFound:
-    """Batches that were shipped to another market than the one where they are found."""
-    foreign = [s for s in stage.master["shipments"] if s["market"] != "shanghai"][:3]
+def _case(stage: Stage, first: int) -> CaseFound:
+    """Three batches that were shipped to another market than the one where they are found."""
+    foreign = [s for s in stage.master["shipments"] if s["market"] != "shanghai"]
+    foreign = foreign[first : first + 3]
     market = next(place for place in MARKETS if place.key == foreign[0]["market"])
     names = {product["code"]: product["zh"] for product in stage.master["products"]}
     return CaseFound(
