@@ -165,13 +165,15 @@ def write_copy(
 ) -> None:
     """Takes the server's copy of a record where it is newer; ``data`` None: it was withdrawn.
 
-    P1: versions compare only within an epoch; a copy of another epoch gives way.
+    P1: versions compare only within an epoch; a copy of another epoch gives way. The data of a
+    withdrawn record may have come before with an outcome, under the version of the withdrawal.
     """
     transaction.run(
         "INSERT INTO record (id, kind, version, epoch, data, withdrawn, generation)"
         " VALUES (?1, ?2, ?3, ?4, coalesce(?5, '{}'), ?5 IS NULL, ?7)"
         " ON CONFLICT (id) DO UPDATE SET version = ?3, epoch = ?4, withdrawn = ?5 IS NULL,"
-        " data = coalesce(?5, data), generation = ?7 WHERE ?6 OR ?3 > version OR ?4 <> epoch",
+        " data = coalesce(?5, data), generation = ?7"
+        " WHERE ?6 OR ?3 > version OR (?3 = version AND ?5 IS NULL) OR ?4 <> epoch",
         record,
         kind,
         version,
