@@ -137,6 +137,8 @@ class Deciding:
         if one.mutation.id in self.late and _waits_for_records(decision.outcome):
             decision = park(_as(self.batch, one), one.mutation, rejected("unknown_reference"))
         _as(self.batch, one).apply(one.mutation, decision)
+        # P6: what waited first stands behind what it waited for, so that its version is the last.
+        self.decided.pop(one.mutation.id, None)
         self.decided[one.mutation.id] = Decided(
             mutation=one.mutation,
             outcome=decision.outcome,
