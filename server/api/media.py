@@ -181,16 +181,18 @@ def have(principal: Principal) -> dict[str, object]:
     Acknowledgements shown with the question bring back what a restore has forgotten.
     """
     asked = read_json(read_body(request, services().settings))
-    hashes, shown = _list_in(asked, "sha256", str), _list_in(asked, "acknowledgements", dict)
+    hashes = _list_in(asked, "sha256", of=str)
+    shown = _list_in(asked, "acknowledgements", of=dict, empty=[])
     own, user = services(), principal.user
     actions.adopt_shown(db.session(), own.sync, own.media, user=user, shown=shown)
     acks = queries.acknowledge_photos(db.session(), own.sync, own.media, user, hashes)
     return {"acknowledgements": acks}
 
 
-def _list_in(asked: object, name: str, kind: type) -> list[Any]:
-    found = asked.get(name, []) if isinstance(asked, dict) else None
-    if not isinstance(found, list) or not all(isinstance(one, kind) for one in found):
+def _list_in(asked: object, name: str, *, of: type, empty: list[Any] | None = None) -> list[Any]:
+    """The member ``name`` of a body; ``empty`` where it is not there and need not be."""
+    found = asked.get(name, empty) if isinstance(asked, dict) else None
+    if not isinstance(found, list) or not all(isinstance(one, of) for one in found):
         raise Problem("validation", fields={name: "type"})
     if len(found) > MOST_ASKED:
         raise Problem("validation", fields={name: f"too_many:{MOST_ASKED}"})
