@@ -428,3 +428,15 @@ def test_p2_a_web_page_that_reads_like_an_answer_is_still_a_web_page(
     page = Response(status=200, headers={"content-type": "text/html"}, body=WELL_FORMED)
     office.before.append(on("/push", lambda _request: page))
     assert client.sync().run().reason == "portal"
+
+
+def test_an_urgent_change_takes_along_what_it_is_ordered_behind(
+    client: Client, office: Office
+) -> None:
+    plain, first = routine(client), routine(client)
+    (ordered,) = client.mutations(first)
+    client.create("incident", {"what": "检查"}, after=ordered.id)
+    office.largest_push = 2
+    client.sync().run()
+    assert office.order == [2, 3, 1]
+    assert plain

@@ -4,8 +4,10 @@ import datetime
 
 import pytest
 
-from fieldstamp import _pace
+from fieldstamp import Client, _pace
 from fieldstamp.testing import FixedClock, SeededEntropy
+from tests.sdk.conftest import Opener
+from tests.sdk.office import Office
 
 
 class Most:
@@ -72,3 +74,45 @@ def test_p8_success_starts_from_the_beginning_and_follows_the_servers_backoff() 
     clock = FixedClock()
     wait = _pace.after_success(backoff_s=60, clock=clock)
     assert (wait.attempt, wait.delay_s, wait.asked) == (0, 60, False)
+
+
+def test_p8_what_nobody_tries_to_send_is_found_counted_and_sent(
+    client: Client, office: Office, device_clock: FixedClock
+) -> None:
+    client.sync().run()
+    assert client.watch() is None
+    device_clock.pass_time(10_000)
+    assert client.watch() is None, "nothing waits"
+    client.create("visit", {"purpose": "routine"})
+    client.sync().run()
+    client.create("visit", {"purpose": "routine"})
+    device_clock.pass_time(100)
+    assert client.watch() is None, "the next try is not overdue yet"
+    device_clock.pass_time(60)
+    report = client.watch()
+    assert report is not None
+    assert (report.synced, client.status().stalls) == (True, 1)
+
+
+def test_p8_a_sync_that_was_begun_and_left_does_not_hold_the_store(
+    client: Client, open_client: Opener
+) -> None:
+    client.create("visit", {"purpose": "routine"})
+    left = client.sync()
+    next(iter(left))
+    assert open_client().sync().run().reason == "store_busy"
+    assert client.sync().run().synced
+    again = client.sync()
+    next(iter(again))
+    again.close()
+    assert open_client().sync().run().synced
+
+
+def test_p9_a_wall_clock_set_back_does_not_hide_a_stall(
+    client: Client, office: Office, device_clock: FixedClock
+) -> None:
+    client.sync().run()
+    client.create("visit", {"purpose": "routine"})
+    device_clock.restart()
+    device_clock.set_wall(device_clock.now() - datetime.timedelta(days=300))
+    assert client.watch() is not None
