@@ -1,6 +1,6 @@
 """A batch as it is decided: heads of records, outcomes so far, and what a decision writes. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -130,9 +130,9 @@ class Batch:
         """Who makes the records of this batch."""
         return Author(user=self.sender.user, home_region=self.sender.home_region)
 
-    def may_write(self, kind: RecordKind, name: str) -> bool:
-        """Whether the writer owns the field; the server may write every one."""
-        return self.writer == "server" or self.writer in kind.fields[name].writers
+    def writable(self, kind: RecordKind) -> Set[str]:
+        """The fields that the writer owns; the server may write every one."""
+        return kind.fields.keys() if self.writer == "server" else kind.owned[self.writer]
 
 
 def with_values(fields: Data, values: Mapping[str, Any]) -> Data:

@@ -123,6 +123,8 @@ def _place(
 
 def _split_extra(kind: RecordKind, values: Mapping[str, Any]) -> Data:
     """``values`` with what this server does not know moved under ``extra``, where no rule reads."""
+    if values.keys() <= kind.fields.keys():
+        return dict(values)
     fields = {name: value for name, value in values.items() if name in kind.fields}
     unknown = {name: value for name, value in values.items() if name not in kind.fields}
     return {**fields, "extra": unknown} if unknown else fields
@@ -142,7 +144,9 @@ def _refuse_patch(batch: Batch, kind: RecordKind, mutation: Mutation) -> Outcome
     return _refuse_values(batch, kind, mutation, {**kind.check_patch(known), **missing})
 
 
-def _known(kind: RecordKind, mutation: Mutation) -> Data:
+def _known(kind: RecordKind, mutation: Mutation) -> Mapping[str, Any]:
+    if mutation.set.keys() <= kind.fields.keys():
+        return mutation.set
     return {name: value for name, value in mutation.set.items() if name in kind.fields}
 
 
@@ -150,26 +154,30 @@ def _refuse_values(
     batch: Batch, kind: RecordKind, mutation: Mutation, wrong: Mapping[str, str]
 ) -> Outcome | None:
     """Whose fields they are, then their shape, then what they refer to."""
-    theirs = {
-        name: _whose(kind, name)
-        for name in (*mutation.set, *mutation.unset)
-        if name in kind.fields and not batch.may_write(kind, name)
-    }
-    brought_back = restored_values(batch, mutation)
-    theirs = {
-        name: whose
-        for name, whose in theirs.items()
-        if name not in brought_back
-        or not is_equal(mutation.set.get(name, ABSENT), brought_back[name])
-    }
+    theirs = _not_owned(batch, kind, mutation)
     if theirs:
-        return rejected("field_owner", theirs)
+        return rejected("field_owner", {name: _whose(kind, name) for name in theirs})
     unknown = [value for name, value in mutation.set.items() if name not in kind.fields]
     if unknown and len(str(unknown).encode()) > MAX_EXTRA:
         return rejected("validation", {"extra": f"too_long:{MAX_EXTRA}"})
     if wrong:
         return rejected("validation", wrong)
     return _refuse_references(batch, kind, mutation)
+
+
+def _not_owned(batch: Batch, kind: RecordKind, mutation: Mutation) -> list[str]:
+    """Named fields that the writer does not own and does not bring back."""
+    named = kind.fields.keys() & {*mutation.set, *mutation.unset}
+    theirs = sorted(named - batch.writable(kind))
+    if not theirs:
+        return []
+    brought_back = restored_values(batch, mutation)
+    return [
+        name
+        for name in theirs
+        if name not in brought_back
+        or not is_equal(mutation.set.get(name, ABSENT), brought_back[name])
+    ]
 
 
 def _whose(kind: RecordKind, name: str) -> str:
@@ -349,7 +357,9 @@ def _next_version(
 ) -> Written:
     """The record's next version; ``stamp_as`` is the device and its n, or nobody's."""
     version = head.version + 1
-    stamps = {name: stamp(head.versions.get(name, NEVER), version, *stamp_as) for name in changed}
+    stamps = dict.fromkeys(changed, stamp(NEVER, version, *stamp_as))
+    for name in changed.keys() & head.versions.keys():
+        stamps[name] = stamp(head.versions[name], version, *stamp_as)
     placement = head.placement
     if head.version and kind.place is not None:
         author = Author(user=head.creator, home_region=head.placement.region)

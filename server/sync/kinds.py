@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from server.casework.items import Effect
 from server.people.principal import Principal, Role
@@ -138,13 +138,22 @@ class RecordKind:
     lane: Literal["urgent", "normal"] = "normal"
     references: Mapping[str, frozenset[str]] = field(init=False, repr=False)
     """Field → kinds that it may name."""
+    owned: Mapping[Writer, frozenset[str]] = field(init=False, repr=False)
+    """The fields that each side may write."""
 
     def __post_init__(self) -> None:
         """A record stays under its parent: the field that names it is frozen."""
         if self.parent is not None and self.fields[self.parent].rule != "frozen":
             raise ValueError(f"{self.name}.{self.parent} must be frozen")
         refers = {name: spec.refers for name, spec in self.fields.items() if spec.refers}
+        sides: tuple[Writer, ...] = get_args(Writer)
+        owned = {side: _owned_by(side, self.fields) for side in sides}
         object.__setattr__(self, "references", refers)
+        object.__setattr__(self, "owned", owned)
+
+
+def _owned_by(side: Writer, fields: Mapping[str, FieldSpec]) -> frozenset[str]:
+    return frozenset(name for name, spec in fields.items() if side in spec.writers)
 
 
 @dataclass(frozen=True, slots=True)
