@@ -61,8 +61,15 @@ class Run:
         return self._push(self.sent, self.cards)
 
     def again(self) -> Measured:
-        """The requests of the last push once more, as after a lost answer."""
-        return self._push(self.sent, self.cards)
+        """The requests of the last push once more, as after a lost answer.
+
+        ``delivered`` counts what is sent to others because of it.
+        """
+        cursor = self._catch_up(None)
+        measured = self._push(self.sent, self.cards)
+        _spans, pages, _cursor = self._pages(None, cursor)
+        measured.counts |= _seen(pages)
+        return measured
 
     def update(self, batch: int) -> Measured:
         """A change of every record of the last push; one in ten was changed by somebody else."""
@@ -84,7 +91,7 @@ class Run:
         """All records to a device that sees all, for the second time, page after page."""
         self._catch_up(None)
         before = cpu_seconds(self.system.pids)
-        spans, pages, _cursor = self._pages(None)
+        spans, pages, _cursor = self._pages(None, None)
         used = cpu_seconds(self.system.pids) - before
         records = sum(page.records for page in pages)
         return Measured(records / sum(spans), _per_thousand(used, records), _p95(spans))
@@ -108,11 +115,9 @@ class Run:
         shares = self.crew.run(jobs)
         used = cpu_seconds(self.system.pids) - before
         told = [self._read(share) for share in shares]
+        counts = Counter[str]()
         for own, answers in zip(cards, told, strict=True):
-            for card, answer in zip(own, answers, strict=True):
-                if answer.mark is not None:
-                    card.mark = answer.mark
-        counts = Counter[str](answer.what for answers in told for answer in answers)
+            counts.update(map(_note, own, answers))
         return _measure(shares, counts.total(), used, dict(counts))
 
     def _read(self, share: Share) -> list[Told]:
@@ -122,12 +127,11 @@ class Run:
         return [told for _status, body in share.answers for told in self.system.read_push(body)]
 
     def _catch_up(self, client: int | None) -> object:
-        return self._pages(client)[2]
+        return self._pages(client, None)[2]
 
-    def _pages(self, client: int | None) -> tuple[list[float], list[Page], object]:
+    def _pages(self, client: int | None, cursor: object) -> tuple[list[float], list[Page], object]:
         spans: list[float] = []
         pages: list[Page] = []
-        cursor: object = None
         while not pages or pages[-1].more:
             whole = self.system.pull(client, cursor)
             [share] = self.crew.run([Job(self.system.port, [whole])])
@@ -135,6 +139,15 @@ class Run:
             pages.append(self.system.read_page(share.answers[0][1]))
             cursor = pages[-1].cursor or cursor
         return spans, pages, cursor
+
+
+def _note(card: Card, answer: Told) -> str:
+    """What became of a record; a repeated one must be told the version that it was told first."""
+    if answer.what == "repeated" and answer.mark != card.mark:
+        return "told another version"
+    if answer.mark is not None:
+        card.mark = answer.mark
+    return answer.what
 
 
 def _parts(whole: Sequence[Item], batch: int) -> list[Sequence[Item]]:
