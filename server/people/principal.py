@@ -1,7 +1,7 @@
 """Who is acting in this request, and how far that reaches. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from server.people.keys import PublicKey
@@ -60,20 +60,19 @@ class Principal:
     """The key that the device is bound to."""
     erase: str | None = None
     """What a revoked device must remove: ``scopes`` or ``all``."""
+    roles: frozenset[Role] = field(init=False, compare=False)
+    """The roles held anywhere."""
+    scopes: frozenset[str] = field(init=False, compare=False)
+    """P5: what this principal's device may hold."""
 
-    @property
-    def roles(self) -> frozenset[Role]:
-        """The roles held anywhere."""
-        return frozenset(grant.role for grant in self.grants)
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        """P5: what this principal's device may hold."""
+    def __post_init__(self) -> None:
+        """Works out roles and scopes once; every record of a request is held against them."""
         held = {f"user:{self.user}", "company"}
         for grant in self.grants:
             if grant.role in MANAGERS and grant.regions:
                 held |= {f"region:{region}" for region in grant.regions}
-        return frozenset(held)
+        object.__setattr__(self, "roles", frozenset(grant.role for grant in self.grants))
+        object.__setattr__(self, "scopes", frozenset(held))
 
     def has(self, roles: Iterable[Role], region: str | None = None) -> bool:
         """Whether one of ``roles`` is held where ``region`` lies."""

@@ -1,6 +1,7 @@
 """Records as items of a page; bodies go out as they are stored, byte for byte."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 
 import orjson
 
@@ -22,20 +23,29 @@ def records_by_key(rows: Rows, keys: Iterable[int]) -> dict[int, Row]:
     return {row[0]: row for row in found}
 
 
-def held_scopes(record: Row, reader: Principal) -> list[str]:
+def held_scopes(record: Row, reader: Principal) -> tuple[str, ...]:
     """The record's scopes ∩ the reader's; what has aged is held by no device (P5)."""
-    if record[9]:
-        return []
-    return [name for name in orjson.loads(record[6]) if name in reader.scopes]
+    return () if record[9] else _shared(record[6], reader.scopes)
 
 
-def item_text(record: Row, held: Sequence[str], *, left: str = "") -> str:
+@lru_cache(maxsize=256)
+def _shared(listed: str, scopes: frozenset[str]) -> tuple[str, ...]:
+    """Of the scopes ``listed`` as JSON those among ``scopes``; most of a page list the same."""
+    return tuple(name for name in orjson.loads(listed) if name in scopes)
+
+
+@lru_cache(maxsize=256)
+def _as_json(names: tuple[str, ...]) -> str:
+    return orjson.dumps(names).decode()
+
+
+def item_text(record: Row, held: tuple[str, ...], *, left: str = "") -> str:
     """A put, a withdrawal, or a leave (from the scope ``left``) where ``held`` is empty."""
     _key, id_, kind, version, state, _parent, _scopes, data_hash, data, aged = record
     if not held:
         reason = ',"reason":"aged"' if aged else ""
         return f'{{"item":"leave","kind":"{kind}","record":"{id_}","scope":"{left}"{reason}}}'
-    pairs = orjson.dumps(held).decode()
+    pairs = _as_json(held)
     if state != LIVE:
         return (
             f'{{"item":"withdrawn","kind":"{kind}","record":"{id_}",'

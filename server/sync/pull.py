@@ -196,10 +196,11 @@ def _news(snapshot: Snapshot, parents: set[int], since: int) -> set[int]:
     if not parents:
         return set()
     rows = snapshot.rows
+    # The plus signs keep the search on the records, few as they are, and off a whole scope's rows.
     keys = rows.listed(sorted(scope.key for scope in snapshot.scopes.values()))
     found = rows.select(
-        f"SELECT record FROM feed WHERE {rows.among('record')} AND {rows.among('scope')}"
-        " AND seq > ?",
+        f"SELECT record FROM feed WHERE {rows.among('record')} AND {rows.among('+scope')}"
+        " AND +seq > ?",
         rows.listed(sorted(parents)),
         keys,
         since,

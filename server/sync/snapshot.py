@@ -55,7 +55,7 @@ def take_snapshot(
     return with_items(told_page, items)
 
 
-def _held(records: dict[int, Any], key: int, reader: Principal) -> list[str]:
+def _held(records: dict[int, Any], key: int, reader: Principal) -> tuple[str, ...]:
     return held_scopes(records[key], reader)
 
 

@@ -44,3 +44,43 @@ def test_an_empty_pull_costs_at_most_three_queries_of_the_engine(phone: Phone) -
         assert phone.pull(cursor)["items"] == []
     engine = [s for s in count.statements if " feed" in s or " scope" in s or " record" in s]
     assert 1 <= len(engine) <= 3, "\n".join(engine)
+
+
+def whole_reads(statements: list[str]) -> list[str]:
+    """Steps of SQLite's plans that go through all of a table that grows with the work."""
+    steps: list[str] = []
+    for statement in statements:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            given = (None,) * statement.count("?")
+            plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+            steps += [row[3] for row in plan]
+    growing = ("feed ", "record", "mutation", "record_version", "item", "audit_entry")
+    return [step for step in steps if step.startswith(tuple(f"SCAN {name}" for name in growing))]
+
+
+def test_pushes_and_pulls_read_no_growing_table_as_a_whole(phone: Phone) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by the size that it finds")
+    made = phone.create("customer", customer())
+    with counting(db.engine) as count:
+        phone.push(made)
+        phone.push(phone.create("visit", {"customer": made["record"], "purpose": "routine"}))
+        phone.push(phone.patch(made, 1, {"phone": "5"}))
+        cursor = phone.pull()["cursor"]
+        phone.pull(cursor)
+    assert len(count.statements) > 20
+    assert whole_reads(count.statements) == []
+
+
+def test_a_page_with_parents_finds_them_by_record_and_not_by_scope(phone: Phone) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by the size that it finds")
+    parent = phone.create("customer", customer())
+    phone.push(parent)
+    cursor = phone.pull()["cursor"]
+    phone.push(phone.create("visit", {"customer": parent["record"], "purpose": "routine"}))
+    with counting(db.engine) as count:
+        phone.pull(cursor)
+    [asked] = [one for one in count.statements if one.startswith("SELECT record FROM feed")]
+    plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", (None,) * 3)
+    assert any("ix_feed_record_scope" in row[3] for row in plan)
