@@ -39,7 +39,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "bind": settings.listen,
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "gthread",
+        "worker_class": "gthread" if settings.threads > 1 else "sync",
         "control_socket_disable": True,
         "graceful_timeout": 30,
         "keepalive": 15,
