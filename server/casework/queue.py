@@ -1,7 +1,6 @@
 """Opens and closes items: what a change asked for, written in the change's own transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -11,13 +10,13 @@ from sqlalchemy.orm import Session
 from server.casework.items import Effect, OpenItem
 from server.casework.tables import Item
 from server.clock import to_wire
+from server.values import Value
 
 OPEN = insert(cast("Table", Item.__table__))
 """Rows of the plain table: as objects of the model each one costs several times as much."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Value, frozen=True):
     """One effect of one record; of several on a record, the last one stands."""
 
     is_new: bool

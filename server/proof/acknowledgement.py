@@ -2,18 +2,17 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.people.keys import to_base64url
 from server.proof.encoding import canonical
+from server.values import Value
 
 DOMAIN = b"fieldstamp-ack-1\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
+class Acknowledged(Value, frozen=True):
     """The members of the stored row that an acknowledgement states."""
 
     id: str

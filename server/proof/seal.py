@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from server.people.keys import PublicKey, is_signed
+from server.values import Value
 
 DOMAIN = b"fieldstamp-seal-1\n"
 FIRST = "0" * 64
@@ -14,8 +14,7 @@ FIRST = "0" * 64
 Verdict = Literal["chained", "gap", "broken", "unsealed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Value, frozen=True):
     """One sealed mutation of a device, as it came: ``digest`` is computed, never believed."""
 
     n: int

@@ -1,6 +1,5 @@
 """Results as they stand in the answer to a push. Pure but for the signature of the server."""
 
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from server.proof.acknowledgement import Acknowledged, acknowledge
@@ -9,10 +8,10 @@ from server.sync.engine import Sync
 from server.sync.kinds import Data
 from server.sync.load import StoredMutation
 from server.sync.wire import Mutation, Outcome, rejected
+from server.values import Value, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Value, frozen=True):
     """What is said about one mutation; without ``stored`` nothing was kept under its id."""
 
     mutation: Mutation

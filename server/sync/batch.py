@@ -1,14 +1,15 @@
 """A batch as it is decided: heads of records, outcomes so far, and what a decision writes. Pure."""
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 from server.casework.items import Effect
 from server.people.principal import Principal
 from server.sync.kinds import Author, Data, Placement, RecordKind, Registry
 from server.sync.merge import ABSENT, FieldVersion, is_equal
 from server.sync.wire import Mutation, Outcome
+from server.values import Value
 
 LIVE, WITHDRAWN = 0, 1
 """States of a record."""
@@ -17,8 +18,7 @@ Sender = Literal["device", "office", "server"]
 """Who writes: a device, a person in the back office, or the server itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Value, frozen=True):
     """A record as the batch sees it; ``stored`` is what the database holds, None for a new one."""
 
     id: str
@@ -40,8 +40,7 @@ Changes = Mapping[str, tuple[Any, Any]]
 """Field → (old, new), with ABSENT for what is not set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Value, frozen=True):
     """A new version of a record, and what changed in it."""
 
     head: Head
@@ -49,8 +48,7 @@ class Written:
     effects: tuple[Effect, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Value, frozen=True):
     """The outcome of a mutation, and what it writes, in order."""
 
     outcome: Outcome
@@ -77,6 +75,19 @@ class Batch:
     """Of these, the ones whose loss the device was told."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     """(user, record) → the create of that record that was refused, where there is no record."""
+
+    def copy(self) -> Self:
+        """The same, to try decisions on."""
+        return replace(
+            self,
+            heads=dict(self.heads),
+            outcomes=dict(self.outcomes),
+            refused=dict(self.refused),
+        )
+
+    def seen_by(self, sender: Principal, writer: Sender) -> Self:
+        """The same heads and outcomes in the eyes of another sender."""
+        return replace(self, sender=sender, writer=writer)
 
     def apply(self, mutation: Mutation, decision: Decision) -> None:
         """Makes the effects of a decision visible to the mutations behind it."""

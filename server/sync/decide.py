@@ -5,7 +5,6 @@ them in one transaction. Refusals and conflicts are values.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from server.sync.batch import (
@@ -31,6 +30,7 @@ from server.sync.kept import (
 from server.sync.kinds import Author, Change, Data, Placement, RecordKind
 from server.sync.merge import ABSENT, NEVER, Edit, Merged, is_equal, last_foreign, merge, stamp
 from server.sync.wire import ACTIONS, Mutation, Outcome, OutcomeName, rejected, waiting
+from server.values import replace
 
 MAX_EXTRA = 8 * 1024
 """Bytes of unknown fields that a record keeps (PROTOCOL *push*)."""

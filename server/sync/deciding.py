@@ -5,7 +5,7 @@ its last member stands, and what waits is decided as soon as what it waits for i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,6 +18,7 @@ from server.sync.kept import park
 from server.sync.load import Loaded, StoredMutation
 from server.sync.store import Decided
 from server.sync.wire import Mutation, Outcome, rejected, waiting
+from server.values import Value, replace
 
 MENDED_SECONDS = 600
 """When a mutation is tried again that a fault in a rule of ours stopped."""
@@ -25,8 +26,7 @@ MENDED_SECONDS = 600
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class Pending(Value, frozen=True):
     """A mutation without a final outcome: new, or loaded because it waits."""
 
     mutation: Mutation
@@ -172,12 +172,7 @@ class Deciding:
 
     def _rehearse(self, unit: Sequence[Pending]) -> list[Decision] | None:
         """The decisions of a group on a copy of the batch; None where a rule failed."""
-        tentative = replace(
-            self.batch,
-            heads=dict(self.batch.heads),
-            outcomes=dict(self.batch.outcomes),
-            refused=dict(self.batch.refused),
-        )
+        tentative = self.batch.copy()
         decisions: list[Decision] = []
         for one in unit:
             decision = self._try(tentative, one)
@@ -272,7 +267,7 @@ def _as(batch: Batch, one: Pending) -> Batch:
     """The batch in the eyes of the one who sent ``one``."""
     if batch.sender is one.sender and batch.writer == one.writer:
         return batch
-    return replace(batch, sender=one.sender, writer=one.writer)
+    return batch.seen_by(one.sender, one.writer)
 
 
 def _waits_for_records(outcome: Outcome) -> bool:

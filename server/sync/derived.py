@@ -1,7 +1,7 @@
 """What follows from a record's head and history: how each is checked, and how it is made again."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from server.sync.history import Retold, comparable
 from server.sync.rows import Rows, as_table
 from server.sync.store import pack_versions, scope_sums
 from server.sync.tables import LEAVE, PUT, WITHDRAWAL, Feed, Record
+from server.values import replace
 
 FEED, RECORD = as_table(Feed), as_table(Record)
 

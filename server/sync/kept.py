@@ -1,12 +1,11 @@
 """P6: the records that keep what did not win: conflicts and parked mutations. Pure."""
 
-from dataclasses import replace
-
 from server.casework.items import Effect
 from server.sync.batch import LIVE, Batch, Decision, Head, Written, changes
 from server.sync.kinds import Author, Change, Data, Placement
 from server.sync.merge import ABSENT, Merged
 from server.sync.wire import Mutation, Outcome
+from server.values import replace
 
 SETTLED = {"conflict": "resolved", "parked": "restored"}
 """The state of what was kept, once its values were brought back or settled otherwise."""

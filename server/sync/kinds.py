@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from server.casework.items import Effect
 from server.people.principal import Principal, Role
+from server.values import Value
 
 Data = dict[str, Any]
 """The fields of a record by name, as they stand on the wire."""
@@ -32,24 +33,21 @@ class FieldSpec:
     """Kinds that an id in this field may name; empty: the field is no reference."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(Value, frozen=True):
     """Where a record belongs: its scopes, and the region whose roles act on it."""
 
     scopes: frozenset[str]
     region: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
+class Author(Value, frozen=True):
     """Who made a record: what the place of a record may follow from, beside its data."""
 
     user: str
     home_region: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Value, frozen=True):
     """What a kind is told when one of its records is written."""
 
     kind: str

@@ -5,11 +5,11 @@ before counts at most as the version that the record had when the next epoch beg
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from server.sync.load import Loaded, Waiting
 from server.sync.rows import Rows
 from server.sync.wire import Mutation
+from server.values import replace
 
 Floors = Mapping[str, Mapping[int, int]]
 """Record → number of an epoch → the newest version that the record had when it ended."""

@@ -1,7 +1,7 @@
 """Loads what a batch needs: mutations already known, records locked, parents, references."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from server.sync.merge import FieldVersion
 from server.sync.rows import Row, Rows
 from server.sync.tables import LEAVE
 from server.sync.wire import Mutation, Outcome, read_mutation
+from server.values import Value, replace
 
 HEAD_COLUMNS = (
     "key, id, kind, version, state, parent, creator, region, scopes, data, hash,"
@@ -26,8 +27,7 @@ MUTATION_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMutation:
+class StoredMutation(Value, frozen=True):
     """A mutation as its row tells it."""
 
     key: int
@@ -41,8 +41,7 @@ class StoredMutation:
     forked: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Value, frozen=True):
     """A mutation that waits in the store, as it was sealed, with the columns of its row."""
 
     mutation: Mutation

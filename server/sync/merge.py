@@ -4,11 +4,11 @@ There is no last-writer-wins by clock: a value that does not win is returned as 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from server.proof.encoding import canonical
 from server.sync.kinds import FieldSpec, RecordKind, Writer
+from server.values import Value
 
 
 class Absent:
@@ -26,8 +26,7 @@ FieldVersion = tuple[int, str | None, int | None, int]
 NEVER: FieldVersion = (0, None, None, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(Value, frozen=True):
     """One patch: values by field, ABSENT where it unsets."""
 
     values: Mapping[str, Any]
@@ -37,12 +36,11 @@ class Edit:
     side: Writer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
+class Merged(Value, frozen=True):
     """What the merge decided. ``taken`` may hold ABSENT; ``lost`` values must be kept (P6)."""
 
-    taken: Mapping[str, Any] = field(default_factory=dict)
-    lost: Mapping[str, Any] = field(default_factory=dict)
+    taken: Mapping[str, Any] = {}
+    lost: Mapping[str, Any] = {}
     foreign: tuple[str, ...] = ()
     """Fields that others changed since the base."""
 

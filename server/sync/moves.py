@@ -1,10 +1,10 @@
 """P5: a record that moves takes along what shares its scopes, in the mover's transaction. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from server.sync.batch import Head
 from server.sync.kinds import Registry
+from server.values import replace
 
 
 def movers(finals: Mapping[str, Head], before: Mapping[str, Head]) -> list[int]:

@@ -5,7 +5,7 @@ exception means that the request as a whole failed and that nothing of it was st
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -28,6 +28,7 @@ from server.sync.load import Loaded, known_links, load
 from server.sync.rows import Rows
 from server.sync.store import Decided, Writing, keep_reused, write
 from server.sync.wire import MAX_BATCH, Mutation, Unreadable, links_of, read_mutation
+from server.values import replace
 
 ATTEMPTS = 5
 """Times that a transaction is tried when another one was in its way."""

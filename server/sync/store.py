@@ -28,14 +28,14 @@ from server.sync.tables import (
     Unapplied,
 )
 from server.sync.wire import Mutation, Outcome
+from server.values import Value
 
 MUTATION, RECORD, VERSION = as_table(MutationRow), as_table(Record), as_table(RecordVersion)
 SCOPE, AWAITED, UNAPPLIED = as_table(Scope), as_table(Awaited), as_table(Unapplied)
 REUSED = as_table(ReusedMutation)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class Decided(Value, frozen=True):
     """One mutation of the batch, to be written; ``key`` is that of its row if it was waiting."""
 
     mutation: Mutation

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
 from server.ids import is_uuid7
 from server.proof.encoding import canonical, sha256_hex
 from server.proof.seal import Link, digest_of
+from server.values import Value
 
 PROTOCOL = 1
 MAX_BATCH = 500
@@ -29,24 +29,21 @@ class Unreadable(ValueError):
     """A mutation without a usable id: nothing can be answered or kept under it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(Value, frozen=True):
     """The proof made at capture; hex digest of the predecessor and base64url signature."""
 
     prev: str
     sig: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Value, frozen=True):
     """Mutations that are decided together."""
 
     id: str
     of: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutation:
+class Mutation(Value, frozen=True):
     """One intended change. ``body`` is the canonical JSON that its seal covers."""
 
     id: str
@@ -58,7 +55,7 @@ class Mutation:
     kind: str
     record: str
     base: int
-    set: Mapping[str, Any] = field(default_factory=dict)
+    set: Mapping[str, Any] = {}
     unset: tuple[str, ...] = ()
     after: str | None = None
     group: Group | None = None
@@ -70,11 +67,11 @@ class Mutation:
     seal: Seal | None = None
     digest: str | None = None
     """The digest that the seal signs, computed here; None without a seal."""
-    captured: Mapping[str, Any] = field(default_factory=dict)
+    captured: Mapping[str, Any] = {}
     """When and where by the device's own account; orders nothing (P9)."""
     forked: bool = False
     """Another mutation stands at its place in the device's chain: a copied or rolled-back store."""
-    malformed: Mapping[str, str] = field(default_factory=dict)
+    malformed: Mapping[str, str] = {}
     """Members that are not of the wire's form: the mutation is rejected and kept."""
 
     @property
@@ -83,8 +80,7 @@ class Mutation:
         return f"{self.device}~fork" if self.forked else self.device
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Value, frozen=True):
     """What became of a mutation. ``code`` and ``fields_wrong`` say why it was rejected."""
 
     name: OutcomeName
@@ -93,7 +89,7 @@ class Outcome:
     conflicts: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     code: str | None = None
-    fields_wrong: Mapping[str, str] = field(default_factory=dict)
+    fields_wrong: Mapping[str, str] = {}
     cause: str | None = None
     waits_for: tuple[str, ...] = ()
 
