@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
+import orjson
 from marshmallow import Schema, fields, validate
 
 from server.domain import shapes
 
 Accepts = Callable[[Mapping[str, Any]], bool]
 
-STORABLE = "\\A[^\\x00\\ud800-\\udfff]*\\Z"
+ESCAPED_NUL = b"\\u0000"
 
 
 class Unmappable(TypeError):
@@ -39,7 +40,7 @@ def _text(field: shapes.Text) -> Any:
         case [validate.OneOf() as one_of]:
             return Literal[tuple(one_of.choices)]
     bounds = _limits(field, "min_length", "max_length")
-    return Annotated[str, msgspec.Meta(pattern=STORABLE, **bounds)]
+    return Annotated[str, msgspec.Meta(**bounds)]
 
 
 def _integer(field: shapes.Integer) -> Any:
@@ -90,8 +91,10 @@ def acceptor(schema: Schema, *, partial: bool) -> Accepts | None:
     def accepts(data: Mapping[str, Any]) -> bool:
         try:
             msgspec.convert(data, struct)
-        except (msgspec.ValidationError, UnicodeError):
+            # What no database stores is found once for all texts: surrogates are no JSON, and
+            # NUL is escaped.
+            return ESCAPED_NUL not in orjson.dumps(data)
+        except (msgspec.ValidationError, UnicodeError, orjson.JSONEncodeError):
             return False
-        return True
 
     return accepts

@@ -119,10 +119,12 @@ def read_mutation(raw: object, *, user: str, device: str | None) -> Mutation:
     """
     if not isinstance(raw, dict) or not is_uuid7(raw.get("id")):
         raise Unreadable
-    body = canonical({name: value for name, value in raw.items() if name != "seal"})
+    sealed = dict(raw)
+    sealed.pop("seal", None)
+    body = canonical(sealed)
     wrong = _wrong_members(raw)
     read = {name: value for name, value in raw.items() if name not in wrong} if wrong else raw
-    content, seal = sha256_hex(body), Seal(**read["seal"]) if read.get("seal") else None
+    content, seal = sha256_hex(body), Seal(**read["seal"]) if "seal" in read else None
     return Mutation(
         id=raw["id"],
         user=read.get("user", user),
@@ -163,6 +165,22 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and _fits(value)
 
 
+@lru_cache(maxsize=4096)
+def _all_fit(names: tuple[str, ...]) -> bool:
+    """The same for the members of an object; most objects of a kind have the same ones."""
+    return all(map(_fits, names))
+
+
+@lru_cache(maxsize=1024)
+def _is_person(text: str) -> bool:
+    """Whether ``text`` is an id, for those that stand in every mutation of a push."""
+    return is_uuid7(text)
+
+
+def _is_sender(value: object) -> bool:
+    return isinstance(value, str) and _is_person(value)
+
+
 def _is_names(value: object) -> bool:
     return isinstance(value, list) and all(_is_name(name) for name in value)
 
@@ -174,12 +192,13 @@ def _is_set(value: object) -> bool:
 def _names_fit(value: object) -> bool:
     """Whether every member name in ``value`` sorts alike in all languages."""
     if isinstance(value, dict):
-        if not all(map(_fits, value)):
+        if not _all_fit(tuple(value)):
             return False
         value = value.values()
     elif not isinstance(value, list):
         return True
-    return all(_names_fit(inner) for inner in value if isinstance(inner, (dict, list)))
+    nested = [inner for inner in value if isinstance(inner, (dict, list))]
+    return all(map(_names_fit, nested))
 
 
 def _is_ids(value: object) -> bool:
@@ -213,8 +232,8 @@ def _is_restores(value: object) -> bool:
 
 
 MEMBERS: Mapping[str, Any] = {
-    "user": is_uuid7,
-    "device": is_uuid7,
+    "user": _is_sender,
+    "device": _is_sender,
     "n": lambda value: _is_count(value) and value >= 1,
     "epoch": _is_epoch,
     "action": _is_name,
@@ -235,12 +254,15 @@ NEEDED = ("action", "kind", "record")
 
 
 def _wrong_members(raw: Mapping[str, Any]) -> dict[str, str]:
-    wrong = {
-        name: "format" for name, right in MEMBERS.items() if name in raw and not right(raw[name])
-    }
-    wrong |= {name: "required" for name in NEEDED if name not in raw}
-    both = set(raw.get("set") or ()) & set(raw.get("unset") or ()) if not wrong else set()
-    return wrong | dict.fromkeys(both, "both")
+    wrong = dict.fromkeys([name for name in NEEDED if name not in raw], "required")
+    for name, value in raw.items():
+        right = MEMBERS.get(name)
+        if right is not None and not right(value):
+            wrong[name] = "format"
+    unset = raw.get("unset")
+    if wrong or not unset:
+        return wrong
+    return dict.fromkeys(set(raw.get("set", ())) & set(unset), "both")
 
 
 def links_of(mutations: Iterable[Mutation]) -> dict[str, Link]:
