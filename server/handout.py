@@ -14,7 +14,7 @@ SANDBOX = "default-src 'none'; sandbox"
 def hand_out(request: Request, media: Media, held: Held, *, type_: str, name: str) -> Response:
     """The bytes of ``held``, so that no browser ever takes them for a page of ours."""
     store = media.pictures if held.derived else media.originals
-    file = store.open(held.sha256)
+    file = store.open_range(held.sha256)
     answer = Response(wrap_file(request.environ, file), direct_passthrough=True)
     answer.mimetype = "image/jpeg" if held.derived else type_
     answer.content_length = held.bytes

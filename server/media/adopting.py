@@ -14,11 +14,11 @@ def adopt(session: Session, media: Media, brought: Brought) -> bool:
 
     M4: they are hashed again, for the row that vouched for them is gone.
     """
-    size = media.originals.size(brought.sha256)
+    size = media.originals.head(brought.sha256)
     if size is None:
         return False
     session.rollback()  # no connection is held while bytes are read
-    with media.originals.open(brought.sha256) as file:
+    with media.originals.open_range(brought.sha256) as file:
         if hash_pieces(read_pieces(file)) != brought.sha256:
             return False
     with transaction(session) as effects:

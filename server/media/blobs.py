@@ -1,8 +1,13 @@
 """What a store of blobs can do. A blob's name is the SHA-256 of its bytes, and nothing else."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +26,31 @@ class Placed:
 
 
 class BlobStore(Protocol):
-    """Keeps blobs for ever; every method may raise ``OSError`` when the store is out of order."""
+    """Keeps blobs; every method may raise ``OSError`` when the store is out of order."""
 
-    def put_file(self, source: Path, *, sha256: str) -> Placed | WrongHash:
-        """Copies ``source`` in, if its bytes hash to ``sha256``; durable when it returns."""
+    def put_if_absent(self, source: Path, *, sha256: str) -> Placed | WrongHash:
+        """Copies ``source`` in, if its bytes hash to ``sha256``; durable when it returns (M2).
 
-    def put_bytes(self, content: bytes) -> Placed:
-        """Keeps ``content`` under its own hash; durable when it returns."""
+        Good bytes that are there already stay as they are (M3).
+        """
 
-    def open(self, sha256: str) -> BinaryIO:
-        """The bytes, seekable. Raises ``FileNotFoundError`` for an unknown name."""
+    def open_range(self, sha256: str, start: int = 0, stop: int | None = None) -> BinaryIO:
+        """The bytes from ``start`` up to, not including, ``stop``, as a stream to be closed.
 
-    def size(self, sha256: str) -> int | None:
+        Raises ``FileNotFoundError`` for an unknown name.
+        """
+
+    def head(self, sha256: str) -> int | None:
         """How many bytes the blob has; None where there is no such blob."""
+
+    def delete(self, sha256: str) -> None:
+        """Frees the room of a blob; nothing happens where there is none."""
+
+    def presign(self, sha256: str, *, name: str, lifetime: timedelta) -> str | None:
+        """An address at which anybody may fetch this one blob, as the attachment ``name``.
+
+        It works for ``lifetime``. None where the store serves nobody but this program.
+        """
+
+    def names(self) -> Iterator[str]:
+        """Every blob that is here."""

@@ -4,18 +4,18 @@ Everything that these classes call done has reached the disk: file first, then i
 """
 
 import hashlib
+import io
 import os
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from server.media.blobs import Placed, WrongHash
+from server.media.blobs import SHA256, Placed, WrongHash
 
 COPY_BYTES = 1024 * 1024
-SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def sync_folder(folder: Path) -> None:
@@ -47,6 +47,30 @@ def hash_pieces(pieces: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
+class Stretch(io.RawIOBase):
+    """A part of a file, as a stream of its own."""
+
+    def __init__(self, file: BinaryIO, length: int) -> None:
+        self._file = file
+        self._left = length
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fills ``buffer`` as far as the part goes."""
+        piece = self._file.read(min(len(buffer), self._left))
+        buffer[: len(piece)] = piece
+        self._left -= len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+        super().close()
+
+
 class DiskBlobs:
     """A :class:`server.media.blobs.BlobStore` below ``root``, two levels of 256 folders deep."""
 
@@ -55,7 +79,7 @@ class DiskBlobs:
         self._incoming = root / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
 
-    def put_file(self, source: Path, *, sha256: str) -> Placed | WrongHash:
+    def put_if_absent(self, source: Path, *, sha256: str) -> Placed | WrongHash:
         """Copies ``source`` in, if its bytes hash to ``sha256``; durable when it returns.
 
         M3: a copy, because a ghost of an old connection may still hold ``source`` open for
@@ -71,16 +95,33 @@ class DiskBlobs:
             raise OSError("the disk gave back other bytes than were written")
         return placed
 
-    def open(self, sha256: str) -> BinaryIO:
-        """The bytes, seekable. Raises ``FileNotFoundError`` for an unknown name."""
-        return self._path(sha256).open("rb")
+    def open_range(self, sha256: str, start: int = 0, stop: int | None = None) -> BinaryIO:
+        """A real file where no end is given, so that the system can send or limit it."""
+        file = self._path(sha256).open("rb")
+        file.seek(start)
+        if stop is None:
+            return file
+        return cast("BinaryIO", io.BufferedReader(Stretch(file, max(stop - start, 0))))
 
-    def size(self, sha256: str) -> int | None:
+    def head(self, sha256: str) -> int | None:
         """How many bytes the blob has; None where there is no such blob."""
         try:
             return self._path(sha256).stat().st_size
         except FileNotFoundError:
             return None
+
+    def delete(self, sha256: str) -> None:
+        """Removes the file; a crash may bring it back."""
+        with suppress(FileNotFoundError):
+            self._path(sha256).unlink()
+
+    def presign(self, sha256: str, *, name: str, lifetime: timedelta) -> None:
+        """None: a disk serves nobody by itself."""
+
+    def names(self) -> Iterator[str]:
+        """Every blob that is here, in the order of the names."""
+        for folder in sorted(self._root.glob("??/??")):
+            yield from sorted(path.name for path in folder.iterdir())
 
     def copy_to(self, sha256: str, target: Path) -> None:
         """Makes ``target`` the same blob, on the same disk without using room (M3).
@@ -92,7 +133,7 @@ class DiskBlobs:
         except FileNotFoundError:
             raise
         except OSError:  # another disk, or one without links
-            with self.open(sha256) as file:
+            with self.open_range(sha256) as file:
                 self._write(target, read_pieces(file))
 
     def _path(self, sha256: str) -> Path:

@@ -29,7 +29,7 @@ class Media:
 
     parts: PartFiles
     originals: BlobStore
-    pictures: BlobStore
+    pictures: DiskBlobs
     """Previews and thumbnails: derived, can be made again."""
     clock: Clock
     ids: IdMaker

@@ -28,7 +28,7 @@ def examine_blob(session: Session, media: Media, sha256: str) -> None:
     The original is never touched; both pictures are durable before they are named.
     """
     session.rollback()  # no connection is held while a child decodes
-    with media.originals.open(sha256) as file:
+    with media.originals.open_range(sha256) as file:
         seen = _examine(file)
     made: dict[str, tuple[Placed, Rendition]] = {}
     if isinstance(seen, Seen):

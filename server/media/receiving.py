@@ -98,7 +98,7 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
     if upload.length == 0:
         media.parts.create(upload.id)
     try:
-        placed = media.originals.put_file(media.parts.path(upload.id), sha256=upload.sha256)
+        placed = media.originals.put_if_absent(media.parts.path(upload.id), sha256=upload.sha256)
     except FileNotFoundError:
         give_up(session, media, upload)  # unless another finisher has settled it meanwhile
     except OSError as error:  # the bytes are safe in their part file; the sweep tries again

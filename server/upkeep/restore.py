@@ -168,7 +168,7 @@ def _put_blobs(settings: Settings, folder: Path) -> None:
     for sha256, path in listed(folder):
         name = Path(path).parts[0]
         if name in stores and isinstance(
-            stores[name].put_file(folder / path, sha256=sha256), WrongHash
+            stores[name].put_if_absent(folder / path, sha256=sha256), WrongHash
         ):
             raise BackupFault(f"{path} changed while it was read.")
 

@@ -36,7 +36,7 @@ def _verify_bytes(session: Session, media: Media, *, whole: bool) -> Iterator[Fi
     while chunk := queries.list_blobs(session, after=last, limit=CHUNK):
         session.rollback()  # no snapshot is held while bytes are read
         for last, sha256, size in chunk:  # noqa: B007 -- the last key is where the next begins
-            found = media.originals.size(sha256)
+            found = media.originals.head(sha256)
             if found is None:
                 yield Finding(what="bytes_missing", about=sha256)
             elif found != size or (whole and _hash(media.originals, sha256) != sha256):
@@ -44,7 +44,7 @@ def _verify_bytes(session: Session, media: Media, *, whole: bool) -> Iterator[Fi
 
 
 def _hash(store: BlobStore, sha256: str) -> str:
-    with store.open(sha256) as file:
+    with store.open_range(sha256) as file:
         return hash_pieces(read_pieces(file))
 
 

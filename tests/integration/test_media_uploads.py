@@ -491,7 +491,7 @@ def test_m4_nothing_is_acknowledged_whose_bytes_are_lost(app: Flask, rep: Carrie
     photo = rep.declare(CONTENT)
     rep.send(photo, CONTENT)
     services: Services = app.extensions["fieldstamp"]
-    with services.media.originals.open(SHA256) as file:
+    with services.media.originals.open_range(SHA256) as file:
         path = Path(str(file.name))
     path.unlink()
     assert rep.have(SHA256) == []

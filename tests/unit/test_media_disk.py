@@ -31,9 +31,9 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def test_m2_a_blob_is_named_by_the_hash_of_its_bytes(blobs: DiskBlobs, source: Path) -> None:
-    assert blobs.put_file(source, sha256=SHA256) == Placed(SHA256, len(CONTENT))
-    assert blobs.size(SHA256) == len(CONTENT)
-    with blobs.open(SHA256) as file:
+    assert blobs.put_if_absent(source, sha256=SHA256) == Placed(SHA256, len(CONTENT))
+    assert blobs.head(SHA256) == len(CONTENT)
+    with blobs.open_range(SHA256) as file:
         assert file.read() == CONTENT
 
 
@@ -41,8 +41,8 @@ def test_m2_bytes_with_another_hash_are_not_taken(
     blobs: DiskBlobs, source: Path, tmp_path: Path
 ) -> None:
     wrong = "0" * 64
-    assert blobs.put_file(source, sha256=wrong) == WrongHash(SHA256)
-    assert blobs.size(wrong) is None
+    assert blobs.put_if_absent(source, sha256=wrong) == WrongHash(SHA256)
+    assert blobs.head(wrong) is None
     assert files_below(tmp_path / "blobs") == []
 
 
@@ -50,10 +50,10 @@ def test_m3_a_writer_that_still_holds_the_source_cannot_change_the_blob(
     blobs: DiskBlobs, source: Path
 ) -> None:
     ghost = os.open(source, os.O_WRONLY)
-    blobs.put_file(source, sha256=SHA256)
+    blobs.put_if_absent(source, sha256=SHA256)
     os.pwrite(ghost, b"forged", 0)
     os.close(ghost)
-    with blobs.open(SHA256) as file:
+    with blobs.open_range(SHA256) as file:
         assert file.read() == CONTENT
 
 
@@ -61,7 +61,7 @@ def test_m3_the_same_bytes_twice_and_at_once_are_one_blob(
     blobs: DiskBlobs, source: Path, tmp_path: Path
 ) -> None:
     threads = [
-        threading.Thread(target=blobs.put_file, args=(source,), kwargs={"sha256": SHA256})
+        threading.Thread(target=blobs.put_if_absent, args=(source,), kwargs={"sha256": SHA256})
         for _ in range(8)
     ]
     for thread in threads:
@@ -74,20 +74,20 @@ def test_m3_the_same_bytes_twice_and_at_once_are_one_blob(
 def test_m4_a_copy_that_rotted_is_replaced_when_the_bytes_come_again(
     blobs: DiskBlobs, source: Path, tmp_path: Path
 ) -> None:
-    blobs.put_file(source, sha256=SHA256)
+    blobs.put_if_absent(source, sha256=SHA256)
     [stored] = files_below(tmp_path / "blobs")
     stored.chmod(0o600)
     stored.write_bytes(b"rotten")
-    blobs.put_file(source, sha256=SHA256)
-    with blobs.open(SHA256) as file:
+    blobs.put_if_absent(source, sha256=SHA256)
+    with blobs.open_range(SHA256) as file:
         assert file.read() == CONTENT
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "A" * 64, "0" * 63])
 def test_a_name_that_is_no_hash_is_never_a_path(blobs: DiskBlobs, name: str) -> None:
-    assert blobs.size(name) is None
+    assert blobs.head(name) is None
     with pytest.raises(FileNotFoundError):
-        blobs.open(name)
+        blobs.open_range(name)
 
 
 def test_a_part_file_is_written_at_its_place(tmp_path: Path) -> None:
