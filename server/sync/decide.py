@@ -7,6 +7,7 @@ them in one transaction. Refusals and conflicts are values.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from server.proof.encoding import canonical
 from server.sync.batch import (
     LIVE,
     WITHDRAWN,
@@ -91,12 +92,13 @@ def _create(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head | No
         return _patch(batch, kind, replace(mutation, base=0), there)
     if mutation.record in batch.heads:
         return _refuse("id_taken")
-    refusal = _refuse_create(batch, kind, mutation)
+    known = _known(kind, mutation)
+    refusal = _refuse_create(batch, kind, mutation, known)
     if refusal is not None:
         return Decision(outcome=refusal)
     parent_id = mutation.set.get(kind.parent) if kind.parent else None
     parent = batch.heads.get(parent_id) if parent_id else None
-    fields = _split_extra(kind, mutation.set)
+    fields = _split_extra(mutation.set, known)
     head = Head(
         id=mutation.record,
         kind=kind.name,
@@ -121,44 +123,54 @@ def _place(
     return parent.placement
 
 
-def _split_extra(kind: RecordKind, values: Mapping[str, Any]) -> Data:
+def _split_extra(values: Mapping[str, Any], known: Mapping[str, Any]) -> Data:
     """``values`` with what this server does not know moved under ``extra``, where no rule reads."""
-    if values.keys() <= kind.fields.keys():
-        return dict(values)
-    fields = {name: value for name, value in values.items() if name in kind.fields}
-    unknown = {name: value for name, value in values.items() if name not in kind.fields}
-    return {**fields, "extra": unknown} if unknown else fields
+    unknown = _unknown(values, known)
+    return {**known, "extra": unknown} if unknown else dict(known)
 
 
-def _refuse_create(batch: Batch, kind: RecordKind, mutation: Mutation) -> Outcome | None:
+def _unknown(values: Mapping[str, Any], known: Mapping[str, Any]) -> Data:
+    if values is known:
+        return {}
+    return {name: value for name, value in values.items() if name not in known}
+
+
+def _refuse_create(
+    batch: Batch, kind: RecordKind, mutation: Mutation, known: Mapping[str, Any]
+) -> Outcome | None:
     if batch.writer == "device" and not batch.sender.has_any(kind.create_roles):
         return rejected("forbidden")
-    wrong = dict.fromkeys(mutation.unset, "format")
-    known = _known(kind, mutation)
-    return _refuse_values(batch, kind, mutation, {**kind.check_create(known), **wrong})
+    wrong = {**kind.check_create(known), **dict.fromkeys(mutation.unset, "format")}
+    return _refuse_values(batch, kind, mutation, known, wrong)
 
 
 def _refuse_patch(batch: Batch, kind: RecordKind, mutation: Mutation) -> Outcome | None:
     missing = {name: "required" for name in mutation.unset if name in kind.required}
     known = _known(kind, mutation)
-    return _refuse_values(batch, kind, mutation, {**kind.check_patch(known), **missing})
+    wrong = {**kind.check_patch(known), **missing}
+    return _refuse_values(batch, kind, mutation, known, wrong)
 
 
 def _known(kind: RecordKind, mutation: Mutation) -> Mapping[str, Any]:
+    """The fields that this server knows; what was set, where it knows them all."""
     if mutation.set.keys() <= kind.fields.keys():
         return mutation.set
     return {name: value for name, value in mutation.set.items() if name in kind.fields}
 
 
 def _refuse_values(
-    batch: Batch, kind: RecordKind, mutation: Mutation, wrong: Mapping[str, str]
+    batch: Batch,
+    kind: RecordKind,
+    mutation: Mutation,
+    known: Mapping[str, Any],
+    wrong: Mapping[str, str],
 ) -> Outcome | None:
     """Whose fields they are, then their shape, then what they refer to."""
     theirs = _not_owned(batch, kind, mutation)
     if theirs:
         return rejected("field_owner", {name: _whose(kind, name) for name in theirs})
-    unknown = [value for name, value in mutation.set.items() if name not in kind.fields]
-    if unknown and len(str(unknown).encode()) > MAX_EXTRA:
+    unknown = _unknown(mutation.set, known)
+    if unknown and len(canonical(unknown)) > MAX_EXTRA:
         return rejected("validation", {"extra": f"too_long:{MAX_EXTRA}"})
     if wrong:
         return rejected("validation", wrong)
@@ -167,8 +179,9 @@ def _refuse_values(
 
 def _not_owned(batch: Batch, kind: RecordKind, mutation: Mutation) -> list[str]:
     """Named fields that the writer does not own and does not bring back."""
-    named = kind.fields.keys() & {*mutation.set, *mutation.unset}
-    theirs = sorted(named - batch.writable(kind))
+    writable = batch.writable(kind)
+    named = (*mutation.set, *mutation.unset)
+    theirs = sorted(name for name in named if name not in writable and name in kind.fields)
     if not theirs:
         return []
     brought_back = restored_values(batch, mutation)

@@ -123,14 +123,18 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
 def names_kept(mutation: Mutation) -> list[str]:
     """The conflicts and the parked mutation that ``mutation`` settles."""
     named = [*mutation.resolves]
-    restored = mutation.restores or {}
+    if mutation.restores is None:
+        return named
+    restored = mutation.restores
     named += [restored[name] for name in ("conflict", "parked") if name in restored]
     return named
 
 
 def _restored(batch: Batch, mutation: Mutation) -> Head | None:
     """The conflict or the parked mutation of this record that ``mutation`` brings back."""
-    restores = mutation.restores or {}
+    restores = mutation.restores
+    if restores is None:
+        return None
     named = [restores[name] for name in ("conflict", "parked") if name in restores]
     head = batch.visible(named[0]) if named else None
     if head is None or head.kind not in SETTLED or head.fields.get("record") != mutation.record:

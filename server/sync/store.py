@@ -12,7 +12,7 @@ from server.sync.batch import LIVE, Head, Sender, Written
 from server.sync.feed import FeedRow, ScopeSum, record_digest
 from server.sync.kinds import Registry
 from server.sync.load import Loaded, load_below
-from server.sync.merge import ABSENT
+from server.sync.merge import ABSENT, FieldVersion
 from server.sync.moves import follow, movers
 from server.sync.rows import Row, Rows, as_table
 from server.sync.tables import (
@@ -51,11 +51,19 @@ class Decided(Value, frozen=True):
 def pack_versions(head: Head) -> str:
     """``field_versions`` as JSON; what most fields share stands once, under ``*``."""
     entries = head.versions
-    shared = Counter(entries.values()).most_common(1)[0][0] if entries else None
+    shared = _most_common(list(entries.values()))
     packed: dict[str, Any] = {
         name: entry for name, entry in entries.items() if entry != shared or name not in head.fields
     }
     return canonical(packed | {"*": shared} if shared else packed).decode()
+
+
+def _most_common(stamps: Sequence[FieldVersion]) -> FieldVersion | None:
+    if not stamps:
+        return None
+    if stamps.count(stamps[0]) == len(stamps):  # so it is with everything new
+        return stamps[0]
+    return Counter(stamps).most_common(1)[0][0]
 
 
 @dataclass(slots=True, kw_only=True)

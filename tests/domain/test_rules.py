@@ -1,6 +1,6 @@
 """The rules of the kinds, as pure functions of records and changes."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from server.domain import all_kinds
 from server.domain.positions import distance_m
 from server.people.principal import Role
 from server.sync.kinds import Author, Change, Data, Registry
+from server.values import replace
 from tests.domain.records import (
     CASE,
     CUSTOMER,
@@ -431,5 +432,5 @@ def test_x3_b2_an_unsigned_case_cannot_be_decided() -> None:
 
 def test_the_sender_is_who_made_the_record_whoever_edits_it() -> None:
     record = create("cross_region_case", case(), by=REP)
-    manager = replace(person(Role.REGION_MANAGER), user="manager-1")
+    manager = dataclasses.replace(person(Role.REGION_MANAGER), user="manager-1")
     assert patch("cross_region_case", record, by=manager, reason="x")["sender"] == "rep-1"
