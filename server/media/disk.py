@@ -1,4 +1,4 @@
-"""Files on a local disk: the blob store, and the part files of uploads that are under way.
+"""A store of blobs on a local disk.
 
 Everything that these classes call done has reached the disk: file first, then its folder.
 """
@@ -8,7 +8,7 @@ import io
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -173,71 +173,3 @@ class DiskBlobs:
                 fresh.replace(target)
         for folder in (target.parent, target.parent.parent, self._root):
             sync_folder(folder)
-
-
-class Part:
-    """An open part file: bytes are written at a place, and durable after :meth:`sync`."""
-
-    def __init__(self, descriptor: int, place: int) -> None:
-        self._descriptor = descriptor
-        self.place = place
-        """Where the next byte goes."""
-
-    def write(self, piece: bytes) -> None:
-        """Adds ``piece``; it may still be lost."""
-        view = memoryview(piece)
-        while view:
-            written = os.pwrite(self._descriptor, view, self.place)
-            self.place += written
-            view = view[written:]
-
-    def sync(self) -> None:
-        """M1: brings all that was written to the disk."""
-        os.fsync(self._descriptor)
-
-
-class PartFiles:
-    """Part files below ``root``, named by upload id, and the quarantine for refused bytes."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._quarantine = root / "quarantine"
-        self._quarantine.mkdir(parents=True, exist_ok=True)
-
-    def path(self, upload: str) -> Path:
-        """Where the bytes of ``upload`` are gathered."""
-        return self._root / f"{upload}.part"
-
-    def create(self, upload: str) -> None:
-        """Makes the empty file, its name durable; leaves one that exists as it is."""
-        os.close(os.open(self.path(upload), os.O_WRONLY | os.O_CREAT, 0o600))
-        sync_folder(self._root)
-
-    @contextmanager
-    def open(self, upload: str, *, place: int) -> Iterator[Part]:
-        """Opens the file for writing from ``place`` on. Raises ``FileNotFoundError``."""
-        descriptor = os.open(self.path(upload), os.O_WRONLY)
-        try:
-            yield Part(descriptor, place)
-        finally:
-            os.close(descriptor)
-
-    def remove(self, upload: str) -> None:
-        """Drops the file of an upload that is finished or has expired."""
-        self.path(upload).unlink(missing_ok=True)
-
-    def quarantine(self, upload: str) -> None:
-        """Sets aside the bytes of a refused upload; they are kept for a person to look at."""
-        with suppress(FileNotFoundError):
-            self.path(upload).rename(self._quarantine / upload)
-            sync_folder(self._quarantine)
-            sync_folder(self._root)
-
-    def quarantined(self, upload: str) -> Path | None:
-        """Where the refused bytes of ``upload`` are, if they are."""
-        path = self._quarantine / upload
-        return path if path.exists() else None
-
-    def list(self) -> list[str]:
-        """Ids of the uploads that have a part file."""
-        return [path.stem for path in self._root.glob("*.part")]

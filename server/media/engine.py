@@ -8,7 +8,8 @@ from pathlib import Path
 from server.clock import Clock
 from server.ids import IdMaker
 from server.media.blobs import BlobStore
-from server.media.disk import DiskBlobs, PartFiles
+from server.media.disk import DiskBlobs
+from server.media.parts import PartFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from server.db import Base, transaction
 from server.errors import Problem
 from server.media.blobs import Placed
-from server.media.disk import Part
 from server.media.engine import Media
+from server.media.parts import Part
 from server.media.tables import Arrival, Blob, Upload
 from server.media.uploads import UploadStatus, change_rows, find_upload, give_up
 

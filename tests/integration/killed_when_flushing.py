@@ -10,11 +10,11 @@ import sys
 
 from server.app import create_app
 from server.extensions import db
-from server.media import disk, receiving, uploads
+from server.media import parts, receiving, uploads
 from server.settings import load
 
 
-class DyingPart(disk.Part):
+class DyingPart(parts.Part):
     """A part file whose sync is the last thing that the process does."""
 
     def sync(self) -> None:
@@ -26,7 +26,7 @@ class DyingPart(disk.Part):
 def main(upload: str, user: str) -> None:
     """Receives 200,000 other bytes at the offset of ``upload``."""
     app = create_app(load())
-    disk.Part = DyingPart  # type: ignore[misc]
+    parts.Part = DyingPart  # type: ignore[misc]
     with app.app_context():
         session, media = db.session(), app.extensions["fieldstamp"].media
         leased = uploads.take_over(session, media, uploads.find_upload(session, user, upload))

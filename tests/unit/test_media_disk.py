@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from server.media.blobs import Placed, WrongHash
-from server.media.disk import DiskBlobs, PartFiles
+from server.media.disk import DiskBlobs
+from server.media.parts import PartFiles
 
 CONTENT = b"a photograph" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

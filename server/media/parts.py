@@ -1,0 +1,93 @@
+"""Part files: the bytes of uploads that are under way, and the quarantine of refused ones.
+
+What these classes call done has reached the disk: file first, then its folder.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from server.media.disk import sync_folder
+
+
+class Part:
+    """An open part file: bytes are written at a place, and durable after :meth:`sync`."""
+
+    def __init__(self, descriptor: int, place: int) -> None:
+        self._descriptor = descriptor
+        self.place = place
+        """Where the next byte goes."""
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone in this file, also among processes; for as long as one write lasts."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def write(self, content: bytes) -> None:
+        """Adds ``content``; it may still be lost."""
+        view = memoryview(content)
+        while view:
+            written = os.pwrite(self._descriptor, view, self.place)
+            self.place += written
+            view = view[written:]
+
+    def cut(self) -> None:
+        """Ends the file here: what a body that did not count left behind its end goes."""
+        os.ftruncate(self._descriptor, self.place)
+
+    def sync(self) -> None:
+        """M1: brings all that was written to the disk."""
+        os.fsync(self._descriptor)
+
+
+class PartFiles:
+    """Part files below ``root``, named by upload id, and the quarantine for refused bytes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._quarantine = root / "quarantine"
+        self._quarantine.mkdir(parents=True, exist_ok=True)
+
+    def path(self, upload: str) -> Path:
+        """Where the bytes of ``upload`` are gathered."""
+        return self._root / f"{upload}.part"
+
+    def create(self, upload: str) -> None:
+        """Makes the empty file, its name durable; leaves one that exists as it is."""
+        os.close(os.open(self.path(upload), os.O_WRONLY | os.O_CREAT, 0o600))
+        sync_folder(self._root)
+
+    @contextmanager
+    def open(self, upload: str, *, place: int) -> Iterator[Part]:
+        """Opens the file for writing from ``place`` on. Raises ``FileNotFoundError``."""
+        descriptor = os.open(self.path(upload), os.O_WRONLY)
+        try:
+            yield Part(descriptor, place)
+        finally:
+            os.close(descriptor)
+
+    def remove(self, upload: str) -> None:
+        """Drops the file of an upload that is finished or has expired."""
+        self.path(upload).unlink(missing_ok=True)
+
+    def quarantine(self, upload: str) -> None:
+        """Sets aside the bytes of a refused upload; they are kept for a person to look at."""
+        with suppress(FileNotFoundError):
+            self.path(upload).rename(self._quarantine / upload)
+            sync_folder(self._quarantine)
+            sync_folder(self._root)
+
+    def quarantined(self, upload: str) -> Path | None:
+        """Where the refused bytes of ``upload`` are, if they are."""
+        path = self._quarantine / upload
+        return path if path.exists() else None
+
+    def list(self) -> list[str]:
+        """Ids of the uploads that have a part file."""
+        return [path.stem for path in self._root.glob("*.part")]
