@@ -1,13 +1,12 @@
 """What a kind asks for when a record changes: values, written in the record's transaction. Pure."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from server.people.principal import Role
+from server.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class OpenItem:
+class OpenItem(Value, frozen=True, kw_only=False):
     """B1: somebody in ``role`` must act on the record within ``term``; replaces its open item."""
 
     role: Role
@@ -16,8 +15,7 @@ class OpenItem:
     term: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class CloseItem:
+class CloseItem(Value, frozen=True):
     """Nothing more is to be done about the record."""
 
 

@@ -36,12 +36,27 @@ def apply(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) ->
     known = [one.record for one in last.values() if not one.is_new]
     if known:
         open_items = Item.record.in_(known) & Item.closed_at.is_(None)
-        session.execute(update(Item).where(open_items).values(closed_at=to_wire(at), closed_by=by))
+        closed = update(Item).where(open_items).values(closed_at=to_wire(at), closed_by=by)
+        session.execute(closed)
+    wanted = {one.effect for one in asked}
+    items = {effect: _item(effect, at) for effect in wanted if isinstance(effect, OpenItem)}
     opened = [
-        _row(one, one.effect, at) for one in last.values() if isinstance(one.effect, OpenItem)
+        {"record": one.record, "kind": one.kind, "region": one.region, **items[one.effect]}
+        for one in last.values()
+        if isinstance(one.effect, OpenItem)
     ]
     if opened:
         session.connection().execute(OPEN, opened)
+
+
+def _item(effect: OpenItem, at: datetime) -> dict[str, str]:
+    """What every item that is opened for ``effect`` says alike."""
+    return {
+        "role": effect.role.value,
+        "task": effect.task,
+        "opened_at": to_wire(at),
+        "due_at": to_wire(at + effect.term),  # X8: office clocks start at the server
+    }
 
 
 def move(session: Session, regions: Mapping[str, str | None]) -> None:
@@ -50,15 +65,3 @@ def move(session: Session, regions: Mapping[str, str | None]) -> None:
         records = [record for record, now in regions.items() if now == region]
         open_items = Item.record.in_(records) & Item.closed_at.is_(None)
         session.execute(update(Item).where(open_items).values(region=region))
-
-
-def _row(asked: Asked, effect: OpenItem, at: datetime) -> dict[str, object]:
-    return {
-        "record": asked.record,
-        "kind": asked.kind,
-        "region": asked.region,
-        "role": effect.role.value,
-        "task": effect.task,
-        "opened_at": to_wire(at),
-        "due_at": to_wire(at + effect.term),  # X8: office clocks start at the server
-    }
