@@ -46,6 +46,22 @@ class Receipts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     currency: str
 
 
+class Photos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """R1, B3: advice on a photo, and when two photos are taken for the same.
+
+    ``near`` and ``reshot`` count bits of 256 in which two pictures differ.
+    """
+
+    least_sharpness: int
+    dark_below: int
+    bright_above: int
+    near: int
+    reshot: int
+    most_matches: int
+    ask_from: int
+    match_hours: Hours
+
+
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """B2: reasons offered with a decision, by verdict."""
 
@@ -62,6 +78,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     visits: Visits
     cases: Cases
     receipts: Receipts
+    photos: Photos
     review: Review
 
 

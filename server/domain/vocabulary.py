@@ -17,6 +17,13 @@ PHOTO_FLAGS = {
 }
 """X2: flags of a photo."""
 
+PHOTO_ADVICE = {
+    "blurred": ("模糊", "Blurred"),
+    "dark": ("过暗", "Dark"),
+    "too_bright": ("过曝", "Too bright"),
+}
+"""What a photo looks like by itself: advice to take it again, never a refusal."""
+
 CASE_FLAGS = {
     **PHOTO_FLAGS,
     **REVIEW_FLAGS,

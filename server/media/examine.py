@@ -1,61 +1,132 @@
 """Looks inside a file in a process of its own, with little memory and little time.
 
-``python -m server.media.examine`` reads the file on its standard input and writes the result on
-its standard output; it is given no path, no setting and no connection.
+What decodes is on the other side of a socket (``nursery.py``). A child that is killed by its
+limits costs nothing but its result, and a nursery that died is replaced. Where none can be had
+that is no verdict on the file: it stays unseen, and is tried again.
 """
 
+import atexit
 import os
-import resource
+import select
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from server.media.images import Picture, Unreadable, examine
+from server.media.seen import Result, Unreadable
 
+MODULE = "server.media.nursery"
 MEMORY_BYTES = 1024**3
-CPU_SECONDS = 20
-WALL_SECONDS = 40
-MODULE = "server.media.examine"
-CHILD_ENVIRONMENT = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "2"}
-Result = Picture | Unreadable
+PATIENCE_SECONDS = 60
+"""Longer than a child may live: an answer later than this will not come."""
+TRIES = 2
+ENVIRONMENT = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+PIECE = 65_536
 DECODER: msgspec.msgpack.Decoder[Result] = msgspec.msgpack.Decoder(Result)
+LATE = Unreadable(content="unsupported", reason="time")
+
+
+class Unavailable(OSError):
+    """No limited process could be had."""
+
+
+class _Late(Exception):
+    """No answer came in time."""
+
+
+class Examiner:
+    """Hands files to a nursery, one at a time; starts it when it is first wanted."""
+
+    def __init__(self, *, memory: int = MEMORY_BYTES, patience: float = PATIENCE_SECONDS) -> None:
+        self._memory = memory
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._desk: socket.socket | None = None
+        self._owner = 0
+
+    def examine(self, file: BinaryIO) -> Result:
+        """What ``images.examine`` says of ``file`` (a real file), found out by a limited child.
+
+        Raises ``Unavailable`` where no nursery lives long enough to answer.
+        """
+        with self._lock:
+            for _try in range(TRIES):
+                try:
+                    return DECODER.decode(self._ask(file.fileno()))
+                except _Late:
+                    self._stop()
+                    return LATE
+                except (OSError, msgspec.DecodeError):
+                    self._stop()
+        raise Unavailable
+
+    def close(self) -> None:
+        """Ends the nursery; the next file starts another."""
+        with self._lock:
+            self._stop()
+
+    def _ask(self, file: int) -> bytes:
+        desk = self._open()
+        mine, theirs = os.pipe()
+        try:
+            word = self._memory.to_bytes(8)
+            socket.send_fds(desk, [word], [file, theirs])
+            os.close(theirs)
+            theirs = -1
+            return self._read(mine)
+        finally:
+            os.close(mine)
+            if theirs >= 0:
+                os.close(theirs)
+
+    def _read(self, pipe: int) -> bytes:
+        pieces: list[bytes] = []
+        while select.select([pipe], [], [], self._patience)[0]:
+            piece = os.read(pipe, PIECE)
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+        raise _Late
+
+    def _open(self) -> socket.socket:
+        if self._desk is None or self._owner != os.getpid():  # a fork must not share one
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", MODULE],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd=Path(sys.prefix),
+                    env=ENVIRONMENT,
+                    start_new_session=True,
+                )
+            self._desk, self._owner = ours, os.getpid()
+        return self._desk
+
+    def _stop(self) -> None:
+        """Kills the nursery and whatever child it still has."""
+        if self._desk is not None:
+            self._desk.close()
+        if self._process is not None and self._owner == os.getpid():
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._desk = self._process = None
+
+
+EXAMINER = Examiner()
+"""The one of this process."""
+
+atexit.register(EXAMINER.close)
 
 
 def examine_apart(file: BinaryIO) -> Result:
-    """What ``images.examine`` says of ``file`` (a real file), found out by a limited child.
-
-    A child that is killed by its limits costs nothing but this result.
-    """
-    command = [sys.executable, "-P", "-m", MODULE]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=file,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=WALL_SECONDS,
-            cwd=Path(sys.prefix),
-            env=CHILD_ENVIRONMENT,
-            check=True,
-        )
-        return DECODER.decode(done.stdout)
-    except (subprocess.SubprocessError, msgspec.DecodeError):
-        return Unreadable(content="unsupported", reason="limits")
-
-
-def main() -> None:
-    """Limits this process, then examines its standard input."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with os.fdopen(0, "rb", closefd=False) as file:
-        result = examine(file)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(result))
-
-
-if __name__ == "__main__":
-    main()
+    """What is in ``file`` (a real file), found out in a limited process."""
+    return EXAMINER.examine(file)

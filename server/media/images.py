@@ -1,6 +1,6 @@
 """Looks inside bytes that claim to be a picture. The only module that imports Pillow.
 
-Decoding hostile files is the danger here: call it in a limited process (``examine.py``), never
+Decoding hostile files is the danger here: call it in a limited process (``nursery.py``), never
 in one that serves requests. Nothing here raises because of what a file contains.
 """
 
@@ -8,18 +8,29 @@ import io
 import math
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, BinaryIO
 
-import msgspec
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
 
+from server.media import similarity
+from server.media.bare import hash_bare
 from server.media.claims import read_claims
+from server.media.documents import read_page
+from server.media.seen import Marks, Picture, Quality, Rendition, Result, Unreadable
+from server.media.sniffing import HEIC, JPEG, OPAQUE, PDF, PICTURES, PNG, START_BYTES, WEBP, sniff
 
-FORMATS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP", HEIC: "HEIF"}
 MAX_PIXELS = 120_000_000
+MAX_DECODED = 50_000_000
+"""Pixels held at once: a JPEG is decoded smaller, other formats cannot be (A13)."""
 MAX_SIDE = 30_000
+MAX_FRAMES = 500
 PREVIEW_PIXELS = 1600
 THUMBNAIL_PIXELS = 320
+SHARPNESS_PIXELS = 800
 QUALITY = 82
 DETAILS, POSITION, ORIENTATION = 0x8769, 0x8825, 0x0112
 UPRIGHT: Mapping[int, Image.Transpose] = {
@@ -33,77 +44,110 @@ UPRIGHT: Mapping[int, Image.Transpose] = {
 }
 """EXIF orientation → what turns the picture upright."""
 SIDEWAYS = frozenset({5, 6, 7, 8})
-SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+STANDARD_COLOURS = ImageCms.createProfile("sRGB")
+
+Tags = Mapping[int, Any]
 
 
-class Rendition(msgspec.Struct, frozen=True, kw_only=True):
-    """A JPEG made from the pixels alone: upright, without metadata."""
-
-    content: bytes
-    width: int
-    height: int
-
-
-class Picture(msgspec.Struct, frozen=True, kw_only=True, tag_field="seen", tag="picture"):
-    """What a readable picture shows of itself; ``width`` and ``height`` are upright.
-
-    ``claims`` are what its metadata says (``taken``, ``offset``, ``make``, ``model``, ``lat``,
-    ``lon``), as text: claims, not facts.
-    """
-
-    type: str
-    width: int
-    height: int
-    preview: Rendition
-    thumbnail: Rendition
-    claims: dict[str, str]
+def has_heic() -> bool:
+    """Whether the extra that decodes HEIC is installed; makes it known to Pillow."""
+    try:
+        import_module("pillow_heif").register_heif_opener(thumbnails=False)
+    except ImportError:
+        return False
+    return True
 
 
-class Unreadable(msgspec.Struct, frozen=True, kw_only=True, tag_field="seen", tag="unreadable"):
-    """No picture could be made; ``content`` is ``damaged`` or ``unsupported``."""
+def warm_up() -> None:
+    """Loads what the first picture of each format would load, so that children find it there."""
+    has_heic()
+    for format_ in ("JPEG", "PNG", "WEBP"):
+        drawn = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(drawn, format_)
+        drawn.seek(0)
+        examine(drawn)
 
-    content: str
-    reason: str
 
-
-def examine(file: BinaryIO) -> Picture | Unreadable:
+def examine(file: BinaryIO) -> Result:
     """Renders what is in ``file``; every failure is a value."""
-    start = file.read(16)
+    start = file.read(START_BYTES)
     file.seek(0)
-    known = start.startswith(SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
+    type_ = sniff(start)
+    if type_ is None:
+        reason = "not_a_picture" if start else "empty"
+        return Unreadable(content="unsupported", reason=reason)  # type: ignore[arg-type]
+    if type_ in OPAQUE:
+        return Unreadable(content="unsupported", reason="opaque", type=type_)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns where our own limits decide
-            return _examine(file)
+            return _read_pdf(file) if type_ == PDF else _read_picture(file, type_)
     except MemoryError:
-        return Unreadable(content="unsupported", reason="memory")
-    except Exception as error:  # codecs raise anything, ValueError to struct.error
-        content = "damaged" if known else "unsupported"
-        return Unreadable(content=content, reason=type(error).__name__)
+        return Unreadable(content="unsupported", reason="memory", type=type_)
+    except Exception:  # codecs raise anything, ValueError to struct.error
+        return Unreadable(content="damaged", reason="broken", type=type_)
 
 
-def _examine(file: BinaryIO) -> Picture | Unreadable:
-    Image.MAX_IMAGE_PIXELS = None  # the limit below refuses, where the library's own only warns
-    with Image.open(file, formats=["JPEG", "PNG", "WEBP"]) as image:
-        width, height = image.size
-        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-            return Unreadable(content="unsupported", reason="too_many_pixels")
-        main, details, position = _metadata(image)
-        orientation = main.get(ORIENTATION)
-        preview = _decode(image, orientation)
-    thumbnail = preview.copy()
-    thumbnail.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=None)
+def _read_pdf(file: BinaryIO) -> Result:
+    page = read_page(file)
+    if isinstance(page, Unreadable):
+        return page
+    shown = Image.fromarray(page.pixels)
+    gray = shown.convert("L")
     return Picture(
-        type=FORMATS[image.format or ""],
-        width=height if orientation in SIDEWAYS else width,
-        height=width if orientation in SIDEWAYS else height,
-        preview=_encode(preview),
-        thumbnail=_encode(thumbnail),
-        claims=read_claims(main, details, position),
+        type=PDF,
+        width=shown.width,
+        height=shown.height,
+        frames=page.pages,
+        preview=_encode(shown),
+        thumbnail=_encode(_shrink(shown, THUMBNAIL_PIXELS)),
+        claims={},
+        dropped={},
+        quality=_measure(gray),
+        marks=Marks(prints=(), bare_sha256=None),  # forms of one seller look alike
     )
 
 
-def _metadata(image: Image.Image) -> tuple[Mapping[int, Any], Mapping[int, Any], Mapping[int, Any]]:
+def _read_picture(file: BinaryIO, type_: str) -> Result:
+    if type_ == HEIC and not has_heic():
+        return Unreadable(content="unsupported", reason="needs_heic", type=type_)
+    Image.MAX_IMAGE_PIXELS = None  # the limits here refuse, where the library's own only warn
+    with Image.open(file, formats=[FORMATS[type_]]) as image:
+        refusal = _refuse(image, type_)
+        if refusal is not None:
+            return refusal
+        width, height = image.size
+        frames = int(getattr(image, "n_frames", 1))
+        main, details, position = _metadata(image)
+        orientation = main.get(ORIENTATION)
+        preview = _decode(image, orientation)
+    claims, dropped = read_claims(main, details, position)
+    gray = preview.convert("L")
+    return Picture(
+        type=type_,
+        width=height if orientation in SIDEWAYS else width,
+        height=width if orientation in SIDEWAYS else height,
+        frames=frames,
+        preview=_encode(preview),
+        thumbnail=_encode(_shrink(preview, THUMBNAIL_PIXELS)),
+        claims=claims,
+        dropped=dropped,
+        quality=_measure(gray),
+        marks=Marks(prints=_prints(gray), bare_sha256=_bare(file) if type_ == JPEG else None),
+    )
+
+
+def _refuse(image: Image.Image, type_: str) -> Unreadable | None:
+    """A13: by what the header says, before anything is decoded."""
+    most = MAX_PIXELS if type_ == JPEG else MAX_DECODED
+    if image.width * image.height > most or max(image.size) > MAX_SIDE:
+        return Unreadable(content="unsupported", reason="too_many_pixels", type=type_)
+    if type_ in PICTURES - {JPEG} and getattr(image, "n_frames", 1) > MAX_FRAMES:
+        return Unreadable(content="unsupported", reason="too_many_frames", type=type_)
+    return None
+
+
+def _metadata(image: Image.Image) -> tuple[Tags, Tags, Tags]:
     """The main, detail and position tags; garbage there never spoils the picture."""
     try:
         exif = image.getexif()
@@ -117,9 +161,13 @@ def _decode(image: Image.Image, orientation: Any) -> Image.Image:
     scale = min(1.0, PREVIEW_PIXELS / max(image.size))
     # A box of the picture's own shape: a square one makes the decoder read at full size.
     image.draft("RGB", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
+    if image.width * image.height > MAX_DECODED:
+        raise MemoryError
     image.load()
     flat = _flatten(image)
     flat.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS), reducing_gap=None)
+    if image.mode == "RGB" and image.info.get("icc_profile"):
+        flat = _to_standard_colours(flat, image.info["icc_profile"])
     turn = UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return flat if turn is None else flat.transpose(turn)
 
@@ -134,8 +182,58 @@ def _flatten(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
 
 
+def _to_standard_colours(image: Image.Image, profile: bytes) -> Image.Image:
+    """sRGB by the picture's own colour profile; a profile that makes no sense is passed over."""
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(own):
+            return image
+        return ImageCms.profileToProfile(image, own, STANDARD_COLOURS) or image
+    except Exception:  # the library raises whatever the garbage leads it to
+        return image
+
+
+def _shrink(image: Image.Image, longest: int) -> Image.Image:
+    small = image.copy()
+    small.thumbnail((longest, longest), reducing_gap=None)
+    return small
+
+
 def _encode(image: Image.Image) -> Rendition:
     out = io.BytesIO()
     clean = Image.frombytes("RGB", image.size, image.tobytes())  # leaves all metadata behind
-    clean.save(out, "JPEG", quality=QUALITY, optimize=True)
+    clean.save(out, "JPEG", quality=QUALITY)
     return Rendition(content=out.getvalue(), width=image.width, height=image.height)
+
+
+def _measure(gray: Image.Image) -> Quality:
+    """Sharpness and brightness at a size that does not depend on the camera."""
+    levels = _levels(_shrink(gray, SHARPNESS_PIXELS)).astype(np.int16)
+    edges = (
+        levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
+        - 4 * levels[1:-1, 1:-1]
+    )  # fmt: skip
+    return Quality(sharpness=int(edges.var()) if edges.size else 0, brightness=int(levels.mean()))
+
+
+def _levels(gray: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(gray, dtype=np.uint8)
+
+
+def _prints(gray: Image.Image) -> tuple[bytes, ...]:
+    """Of the whole, and of what lies within flat borders: bars may come with a screenshot."""
+    gray = _shrink(gray, SHARPNESS_PIXELS)
+    box = similarity.find_borders(_levels(gray))
+    framed = [] if box is None else [(box.left, box.top, box.right, box.bottom)]
+    size = (similarity.SIDE, similarity.SIDE)
+    found: list[bytes] = []
+    for area in (None, *framed):
+        small = _levels(gray.resize(size, Image.Resampling.BOX, box=area))
+        if similarity.has_features(small):
+            found.append(similarity.to_print(small))
+    return tuple(found)
+
+
+def _bare(file: BinaryIO) -> str | None:
+    file.seek(0)
+    return hash_bare(file.read())

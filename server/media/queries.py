@@ -31,9 +31,14 @@ class Due:
     state: str
     content: str | None
     reason: str | None
+    type: str | None
     width: int | None
     height: int | None
+    frames: int | None
     claims: dict[str, Any] | None
+    dropped: dict[str, Any] | None
+    sharpness: int | None
+    brightness: int | None
     turn: int
     tries: int
 
@@ -109,9 +114,14 @@ def find_due(session: Session, now: datetime, limit: int) -> list[Due]:
             Arrival.tries,
             Blob.content,
             Blob.reason,
+            Blob.type,
             Blob.width,
             Blob.height,
+            Blob.frames,
             Blob.claims,
+            Blob.dropped,
+            Blob.sharpness,
+            Blob.brightness,
         )
         .outerjoin(Blob, Blob.sha256 == Arrival.sha256)
         .where(Arrival.due_at <= now)

@@ -3,7 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base, Moment
@@ -23,7 +33,14 @@ class Blob(Base):
     type: Mapped[str | None] = mapped_column(String(80))
     width: Mapped[int | None]
     height: Mapped[int | None]
+    frames: Mapped[int | None]
     claims: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    dropped: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """Claims that made no sense, with why."""
+    sharpness: Mapped[int | None]
+    brightness: Mapped[int | None]
+    bare_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    """Of a JPEG without its metadata."""
 
 
 class Picture(Base):
@@ -42,7 +59,10 @@ class Picture(Base):
 
 
 class Upload(Base):
-    """One tus upload. ``received`` counts durable bytes only (M1); ``lease`` names its writer."""
+    """One tus upload. ``received`` counts durable bytes only (M1); ``lease`` names its writer.
+
+    A partial upload is of no photo: what joins it is.
+    """
 
     __tablename__ = "upload"
     __table_args__ = (
@@ -59,6 +79,10 @@ class Upload(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     type: Mapped[str] = mapped_column(Text)
     length: Mapped[int | None] = mapped_column(BigInteger)
+    """None until the client says it."""
+    partial: Mapped[bool] = mapped_column(default=False, server_default=false())
+    joins: Mapped[list[str] | None] = mapped_column(JSON)
+    """Ids of the partial uploads that it is made of, in order."""
     received: Mapped[int] = mapped_column(BigInteger, default=0)
     lease: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(10))
@@ -90,3 +114,36 @@ class Arrival(Base):
     turn: Mapped[int] = mapped_column(default=0)
     """Counts what there was to tell, so that news which come during the telling are not missed."""
     tries: Mapped[int] = mapped_column(default=0)
+
+
+class Print(Base):
+    """R1, B3: 256 bits by which a blob is recognised; up to two of one picture."""
+
+    __tablename__ = "picture_print"
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    blob: Mapped[int] = mapped_column(ForeignKey("blob.key", ondelete="CASCADE"), index=True)
+    bits: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class Comparison(Base):
+    """A photo that is to be compared with everything ever received."""
+
+    __tablename__ = "photo_comparison"
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    photo: Mapped[str] = mapped_column(String(36), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class Match(Base):
+    """Two photos that show the same, once; ``record`` is the id of what is written about it."""
+
+    __tablename__ = "photo_match"
+    __table_args__ = (UniqueConstraint("photo", "earlier"),)
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    record: Mapped[str] = mapped_column(String(36), unique=True)
+    photo: Mapped[str] = mapped_column(String(36))
+    """The one whose bytes came later."""
+    earlier: Mapped[str] = mapped_column(String(36), index=True)

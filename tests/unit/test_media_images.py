@@ -8,8 +8,9 @@ from PIL import Image
 
 from server.media import examine as examine_module
 from server.media.claims import read_claims
-from server.media.examine import examine_apart
-from server.media.images import Picture, Unreadable, examine
+from server.media.examine import Examiner, Unavailable, examine_apart
+from server.media.images import examine
+from server.media.seen import Picture, Unreadable
 from tests import pictures
 
 
@@ -73,22 +74,37 @@ def test_exif_is_read_as_claims() -> None:
 
 
 def test_a_time_without_an_offset_stays_local() -> None:
-    assert read_claims({}, {0x9003: "2026:03:02 09:30:00"}, {}) == {"taken": "2026-03-02T09:30:00"}
+    claims, dropped = read_claims({}, {0x9003: "2026:03:02 09:30:00"}, {})
+    assert (claims, dropped) == ({"taken": "2026-03-02T09:30:00"}, {})
 
 
 @pytest.mark.parametrize(
-    "position",
+    ("position", "why"),
     [
-        {2: (0, 0, 0), 4: (0, 0, 0)},
-        {2: (91, 0, 0), 4: (10, 0, 0)},
-        {2: (float("nan"), 0, 0), 4: (10, 0, 0)},
-        {2: (1, 2), 4: (10, 0, 0)},
-        {2: b"north", 4: None},
-        {2: (31, 0, 0)},
+        ({2: (0, 0, 0), 4: (0, 0, 0)}, "zero"),
+        ({2: (91, 0, 0), 4: (10, 0, 0)}, "range"),
+        ({2: (float("nan"), 0, 0), 4: (10, 0, 0)}, "format"),
+        ({2: (1, 2), 4: (10, 0, 0)}, "format"),
+        ({2: b"north", 4: None}, "format"),
+        ({2: (31, 0, 0)}, "format"),
     ],
 )
-def test_a_place_that_makes_no_sense_is_left_out(position: dict[int, object]) -> None:
-    assert read_claims({}, {}, position) == {}
+def test_a_place_that_makes_no_sense_is_left_out_with_a_reason(
+    position: dict[int, object], why: str
+) -> None:
+    assert read_claims({}, {}, position) == ({}, {"position": why})
+
+
+def test_other_claims_that_make_no_sense_are_left_out_with_a_reason() -> None:
+    main = {0x010F: b"\xff\xfe", 0x0112: 99}
+    assert read_claims(main, {0x9003: "yesterday"}, {}) == (
+        {},
+        {"make": "format", "orientation": "range", "taken": "format"},
+    )
+
+
+def test_a_camera_without_a_clock_claims_no_time_and_nothing_is_dropped() -> None:
+    assert read_claims({}, {0x9003: "0000:00:00 00:00:00"}, {}) == ({}, {})
 
 
 def test_garbage_in_the_tags_does_not_spoil_the_picture() -> None:
@@ -108,11 +124,15 @@ JPEG = pictures.draw(1200, 900)
         (b"\xff\xd8\xff", "damaged"),
         (bytes(range(256)) * 40, "unsupported"),
         (JPEG[: len(JPEG) // 2], "damaged"),
-        (b"%PDF-1.7\n%%EOF", "unsupported"),
+        (b"%PDF-1.7\n%%EOF", "damaged"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "unsupported"),
         (pictures.draw(30, 30, format="GIF"), "unsupported"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "unsupported"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "damaged"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "unsupported"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "unsupported"),
+        (b"\0\0\0\x18ftypM4A \0\0\0\0", "unsupported"),
+        (b"\0\0\0\x18ftyp3gp5\0\0\0\0", "unsupported"),
         (pictures.png_header(60_000, 60_000), "unsupported"),
         (pictures.png_header(13_000, 13_000), "unsupported"),
         (pictures.png_bomb(80), "damaged"),
@@ -127,6 +147,10 @@ JPEG = pictures.draw(1200, 900)
         "SVG",
         "GIF",
         "HEIC",
+        "AVIF",
+        "MP4",
+        "M4A",
+        "3GP",
         "3.6 gigapixels",
         "169 megapixels",
         "text bomb",
@@ -169,21 +193,52 @@ def test_a_limited_child_gives_the_same_result(tmp_path: Path) -> None:
 
 def test_a_file_that_wants_too_much_memory_ends_only_its_child(tmp_path: Path) -> None:
     path = tmp_path / "large"
-    Image.new("RGBA", (10_900, 10_900), (1, 2, 3, 4)).save(path, "PNG", compress_level=1)
-    with path.open("rb") as file:
-        assert examine_apart(file) == Unreadable(content="unsupported", reason="memory")
+    Image.new("RGBA", (6_900, 6_900), (1, 2, 3, 4)).save(path, "PNG", compress_level=1)
+    small = tmp_path / "small"
+    small.write_bytes(JPEG)
+    examiner = Examiner(memory=256 * 1024**2)
+    try:
+        with path.open("rb") as file:
+            assert examiner.examine(file) == Unreadable(
+                content="unsupported", reason="memory", type="image/png"
+            )
+        with small.open("rb") as file:
+            assert isinstance(examiner.examine(file), Picture)
+    finally:
+        examiner.close()
 
 
-def test_a_child_that_dies_is_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examine_module, "MODULE", "server.media.no_such_module")
+def test_without_a_limited_process_there_is_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "picture"
     path.write_bytes(JPEG)
+    examiner = Examiner()
+    with monkeypatch.context() as broken, path.open("rb") as file:
+        broken.setattr(examine_module, "MODULE", "server.media.no_such_module")
+        with pytest.raises(Unavailable):
+            examiner.examine(file)
     with path.open("rb") as file:
-        assert examine_apart(file) == Unreadable(content="unsupported", reason="limits")
+        assert isinstance(examiner.examine(file), Picture)
+    examiner.close()
+
+
+def test_a_nursery_that_was_killed_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(JPEG)
+    examiner = Examiner()
+    with path.open("rb") as file:
+        first = examiner.examine(file)
+        process = examiner._process
+        assert process is not None
+        process.kill()
+        process.wait()
+        assert examiner.examine(file) == first
+    examiner.close()
 
 
 @pytest.mark.parametrize("path", pictures.camera_files(), ids=lambda path: path.name)
 def test_camera_files_get_a_verdict(path: Path) -> None:
     with path.open("rb") as file:
         result = examine_apart(file)
-    assert isinstance(result, Picture) == (path.suffix.lower() == ".jpg")
+    assert isinstance(result, Picture)

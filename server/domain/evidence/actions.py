@@ -74,21 +74,33 @@ def _changed(record: StoredRecord, due: Due) -> dict[str, Any]:
     lesser = due.state == "refused" and record.data.get("state") == "verified"
     if not own or lesser or not record.live:
         return {}
-    said = _said(due, with_claims=record.kind == "photo")
+    said = _said(due, is_photo=record.kind == "photo")
     return {name: value for name, value in said.items() if record.data.get(name) != value}
 
 
-def _said(due: Due, *, with_claims: bool) -> dict[str, Any]:
+def _said(due: Due, *, is_photo: bool) -> dict[str, Any]:
     if due.state != "verified" or due.content is None:
         return {"state": due.state}
-    facts: dict[str, Any] = {"content": due.content, "width": due.width, "height": due.height}
-    if with_claims and due.claims:
-        facts["exif"] = _claims(due.claims)
+    facts: dict[str, Any] = {
+        "content": due.content,
+        "content_type": due.type,
+        "content_reason": due.reason,
+        "width": due.width,
+        "height": due.height,
+        "frames": due.frames,
+    }
+    if is_photo:
+        exif = _exif(due.claims or {}, due.dropped or {})
+        facts |= {"sharpness": due.sharpness, "brightness": due.brightness, "exif": exif or None}
     return {"state": due.state} | {name: fact for name, fact in facts.items() if fact is not None}
 
 
-def _claims(claims: Mapping[str, str]) -> dict[str, Any]:
-    """The claims of a file in the shape of the record's field."""
+def _exif(claims: Mapping[str, str], dropped: Mapping[str, str]) -> dict[str, Any]:
+    """What a file claims, and what of it made no sense, in the shape of the record's field."""
     place = {name: claims[name] for name in PLACE & claims.keys()}
-    plain = {name: text for name, text in claims.items() if name not in PLACE}
-    return plain | ({"position": place} if place else {})
+    said: dict[str, Any] = {name: text for name, text in claims.items() if name not in PLACE}
+    return (
+        said
+        | ({"position": place} if place else {})
+        | ({"dropped": dict(dropped)} if dropped else {})
+    )

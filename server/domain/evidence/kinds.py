@@ -16,7 +16,7 @@ def photo_kind(policy: Policy, parents: Names) -> RecordKind:
     oldest_s = policy.visits.position_age_minutes * 60
 
     def derive(change: Change, _parent: Data | None) -> Data:
-        return rules.derive_photo(change, oldest_s)
+        return rules.derive_photo(change, oldest_s, policy.photos)
 
     return kind_from_schema(
         photo_schema(parents),

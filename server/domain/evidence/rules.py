@@ -2,6 +2,7 @@
 
 from server.domain.positions import position_flags, with_flags
 from server.people.principal import Role
+from server.policy import Photos
 from server.sync.kinds import Change, Data, FieldErrors
 
 MANAGER_PARTS = {"region_manager": Role.REGION_MANAGER, "sales_manager": Role.SALES_MANAGER}
@@ -25,6 +26,19 @@ def x2_photo_flags(photo: Data, oldest_s: int) -> set[str]:
     return gallery | position_flags(photo.get("position"), oldest_s)
 
 
+def photo_advice(photo: Data, limits: Photos) -> set[str]:
+    """What a person may want to take again. Advice about the newest look at it, never a refusal."""
+    sharpness, brightness = photo.get("sharpness"), photo.get("brightness")
+    if sharpness is None or brightness is None:
+        return set()
+    found = {
+        "blurred": sharpness < limits.least_sharpness,
+        "dark": brightness < limits.dark_below,
+        "too_bright": brightness > limits.bright_above,
+    }
+    return {name for name, is_so in found.items() if is_so}
+
+
 def x3_signature_flags(change: Change) -> set[str]:
     """X3: a manager's signature sent by somebody without that role is flagged, not refused."""
     role = MANAGER_PARTS.get(change.after.get("part", ""))
@@ -32,9 +46,9 @@ def x3_signature_flags(change: Change) -> set[str]:
     return {"not_the_role"} if foreign else set()
 
 
-def derive_photo(change: Change, oldest_s: int) -> Data:
+def derive_photo(change: Change, oldest_s: int, limits: Photos) -> Data:
     """The server's fields of a photo that follow from its data."""
-    found = x2_photo_flags(change.after, oldest_s)
+    found = x2_photo_flags(change.after, oldest_s) | photo_advice(change.after, limits)
     return {**first_state(change), "flags": with_flags(change.after, found)}
 
 

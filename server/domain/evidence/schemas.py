@@ -2,7 +2,7 @@
 
 from server.domain import shapes
 from server.domain.shapes import SERVER, Names, Shape
-from server.domain.vocabulary import PARTS, PHOTO_FLAGS, TAGS
+from server.domain.vocabulary import PARTS, PHOTO_ADVICE, PHOTO_FLAGS, TAGS
 
 SOURCES = {
     "app_camera": ("应用相机", "App camera"),
@@ -21,6 +21,21 @@ CONTENTS = {
     "damaged": ("损坏", "Damaged"),
     "unsupported": ("无法预览", "Unsupported"),
 }
+REASONS = {
+    "empty": ("空文件", "Empty"),
+    "not_a_picture": ("不是可识别的图片", "No picture of a known format"),
+    "opaque": ("音视频不解码", "Audio and video are not opened"),
+    "needs_heic": ("服务器未安装 HEIC 支持", "This server lacks support for HEIC"),
+    "too_many_pixels": ("像素过多", "Too many pixels"),
+    "too_many_frames": ("帧数过多", "Too many frames"),
+    "too_many_pages": ("页数过多", "Too many pages"),
+    "locked": ("有密码", "Locked by a password"),
+    "broken": ("文件已损坏", "The file is broken"),
+    "memory": ("解码所需内存过多", "Needs too much memory"),
+    "time": ("解码所需时间过长", "Takes too much time"),
+    "ended": ("解码程序中止", "The decoder gave up"),
+}
+"""Why there is no preview; the bytes are kept whatever it is."""
 MEDIA_TYPE = "^[a-z0-9][a-z0-9_.+-]{0,62}/[a-z0-9][a-z0-9_.+-]{0,62}$"
 SIGNATURE_FLAGS = {"not_the_role": ("提交人无此职务", "Sent by somebody without that role")}
 
@@ -31,7 +46,9 @@ class ExifClaims(Shape):
     taken = shapes.text("拍摄时间", "Taken", limit=80)
     make = shapes.text("厂商", "Make", limit=80)
     model = shapes.text("型号", "Model", limit=80)
+    software = shapes.text("软件", "Software", limit=80)
     position = shapes.position("位置", "Position")
+    dropped = shapes.values("不合理而未采用", "Dropped as senseless")
 
 
 class Bytes(Shape):
@@ -44,8 +61,11 @@ class Bytes(Shape):
     position = shapes.position("位置", "Position", rule="frozen")
     state = shapes.choice("状态", "State", STATES, writers=SERVER)
     content = shapes.choice("内容", "Content", CONTENTS, writers=SERVER)
+    content_type = shapes.text("实际类型", "Type by its bytes", limit=80, writers=SERVER)
+    content_reason = shapes.choice("原因", "Reason", REASONS, writers=SERVER)
     width = shapes.integer("宽度", "Width", writers=SERVER)
     height = shapes.integer("高度", "Height", writers=SERVER)
+    frames = shapes.integer("帧数或页数", "Frames or pages", writers=SERVER)
 
 
 def photo_schema(parents: Names) -> type[Shape]:
@@ -63,8 +83,10 @@ def photo_schema(parents: Names) -> type[Shape]:
         source = shapes.choice("来源", "Source", SOURCES, required=True, rule="frozen")
         note = shapes.text("说明", "Note", limit=1000)
         preview_sha256 = shapes.sha256("预览 SHA-256", "Preview SHA-256", rule="frozen")
+        sharpness = shapes.integer("清晰度", "Sharpness", writers=SERVER)
+        brightness = shapes.integer("亮度", "Brightness", writers=SERVER)
         exif = shapes.inner("EXIF 声明", "EXIF claims", ExifClaims, writers=SERVER)
-        flags = shapes.flags(PHOTO_FLAGS)
+        flags = shapes.flags({**PHOTO_FLAGS, **PHOTO_ADVICE})
 
     return Photo
 
