@@ -1,5 +1,6 @@
 """Runs the processes of one machine: the HTTP server, and the worker beside it. No rules."""
 
+import gc
 import signal
 import subprocess
 import sys
@@ -41,11 +42,27 @@ def options(settings: Settings) -> dict[str, Any]:
         "threads": settings.threads,
         "worker_class": "gthread" if settings.threads > 1 else "sync",
         "control_socket_disable": True,
+        "post_worker_init": _spare_collections,
         "graceful_timeout": 30,
         "keepalive": 15,
         "proc_name": "fieldstamp",
         "loglevel": settings.log_level.lower(),
     }
+
+
+YOUNG = 50_000
+"""Objects that come to be before the collector looks; a push of 500 makes fewer."""
+
+
+def _spare_collections(_worker: object) -> None:
+    """Keeps the collector off what lives as long as the process, and from stopping at each push.
+
+    By itself it looked through all of the program several times a batch (measured: a tenth of the
+    processor time of a push).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 50)
 
 
 def _start(command: str) -> subprocess.Popen[bytes]:

@@ -180,10 +180,10 @@ def _refuse_values(
 def _not_owned(batch: Batch, kind: RecordKind, mutation: Mutation) -> list[str]:
     """Named fields that the writer does not own and does not bring back."""
     writable = batch.writable(kind)
-    named = (*mutation.set, *mutation.unset)
-    theirs = sorted(name for name in named if name not in writable and name in kind.fields)
-    if not theirs:
+    if mutation.set.keys() <= writable and not mutation.unset:
         return []
+    named = kind.fields.keys() & {*mutation.set, *mutation.unset}
+    theirs = sorted(named - writable)
     brought_back = restored_values(batch, mutation)
     return [
         name

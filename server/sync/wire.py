@@ -20,6 +20,7 @@ SIGNATURE = re.compile(r"[A-Za-z0-9_-]{80,100}")
 ACTIONS = frozenset({"create", "patch", "withdraw"})
 
 OutcomeName = Literal["applied", "merged", "conflict", "rejected", "waiting"]
+NESTED = frozenset({dict, list})
 KEPT = frozenset({"conflict", "parked"})
 """What ``restores`` may name beside a version."""
 FINAL = frozenset({"applied", "merged", "conflict", "rejected"})
@@ -197,8 +198,7 @@ def _names_fit(value: object) -> bool:
         value = value.values()
     elif not isinstance(value, list):
         return True
-    nested = [inner for inner in value if isinstance(inner, (dict, list))]
-    return all(map(_names_fit, nested))
+    return NESTED.isdisjoint(map(type, value)) or all(map(_names_fit, value))
 
 
 def _is_ids(value: object) -> bool:
