@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import NoReturn
 
-from flask import Flask, request
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_babel import Babel
 
 from server.backoffice import (
@@ -46,6 +47,14 @@ def _for_templates() -> dict[str, object]:
     }
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """Sessions in a cookie, for pages: the JSON surface carries tokens and has none to read."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of a request for a page."""
+        return None if request.path.startswith("/v1/") else super().open_session(app, request)
+
+
 def install(app: Flask) -> None:
     """Puts the office under ``/office/`` of ``app``."""
     services: Services = app.extensions["fieldstamp"]
@@ -60,6 +69,7 @@ def install(app: Flask) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # a form that is filled in slowly stays good
         BABEL_TRANSLATION_DIRECTORIES=str(TRANSLATIONS),
     )
+    app.session_interface = PageSessions()
     csrf.init_app(app)
     Babel(app, locale_selector=languages.locale)
     app.register_blueprint(blueprint)

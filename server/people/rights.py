@@ -1,38 +1,51 @@
 """Loads who acts, with roles and regions as they stand in the tables now. Decides nothing."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session as Store
 
 from server.errors import Problem
 from server.people.principal import Grant, Principal, Role
 from server.people.tables import Device, Region, RoleGrant, User
 
+HELD = RoleGrant.__table__
+GRANTED, BELOW = Region.__table__.alias("granted"), Region.__table__.alias("below")
+GRANT = (HELD.c.role, HELD.c.region, BELOW.c.id.label("inner"))
+"""A role, its region, and a region there: one row each, in the order of :func:`with_grants`."""
 
-def _select_grants() -> Select[Any]:
-    held = RoleGrant.__table__
-    granted, below = Region.__table__.alias("granted"), Region.__table__.alias("below")
-    beneath = func.substr(below.c.path, 1, func.length(granted.c.path)) == granted.c.path
+
+def with_grants(persons: Select[Any], user: ColumnElement[str]) -> Select[Any]:
+    """``persons`` with a row for each region in which ``user`` holds a role (see GRANT)."""
+    beneath = func.substr(BELOW.c.path, 1, func.length(GRANTED.c.path)) == GRANTED.c.path
     return (
-        select(held.c.role, held.c.region, below.c.id)
-        .outerjoin(granted, granted.c.id == held.c.region)
-        .outerjoin(below, beneath)
-        .where(held.c.user == bindparam("person"))
-        .order_by(held.c.key)
+        persons.outerjoin(HELD, HELD.c.user == user)
+        .outerjoin(GRANTED, GRANTED.c.id == HELD.c.region)
+        .outerjoin(BELOW, beneath)
+        .order_by(HELD.c.key)
     )
 
 
-GRANTS = _select_grants()
-"""Put together once: doing so costs more than asking, and every request asks."""
+PERSON = with_grants(select(*GRANT).select_from(User.__table__), User.__table__.c.id).where(
+    User.__table__.c.id == bindparam("person")
+)
+"""Put together once: doing so costs more than asking."""
 
 
 def load_grants(store: Store, user: str) -> tuple[Grant, ...]:
     """The roles of ``user``, each with its region and all regions below it."""
+    return read_grants(store.connection().execute(PERSON, {"person": user}))
+
+
+def read_grants(rows: Iterable[Row[Any]]) -> tuple[Grant, ...]:
+    """The grants in rows that end with :data:`GRANT`."""
     regions: dict[tuple[str, str | None], set[str]] = defaultdict(set)
-    for role, region, inner in store.connection().execute(GRANTS, {"person": user}):
-        regions[role, region].add(inner)
+    for row in rows:
+        role, region, inner = row[-3:]
+        if role is not None:
+            regions[role, region].add(inner)
     return tuple(
         Grant(Role(role), None if region is None else frozenset(inner))
         for (role, region), inner in regions.items()

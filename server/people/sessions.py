@@ -43,20 +43,22 @@ def terms(settings: Settings, policy: Policy) -> Terms:
 
 def _select_known() -> Select[Any]:
     login, person, device = Session.__table__, User.__table__, Device.__table__
-    return (
+    known = (
         select(
             *(login.c.user, login.c.device, login.c.created_at, login.c.used_at, login.c.ended_at),
             *(person.c.name, person.c.home_region, person.c.zone, person.c.disabled_at),
             *(device.c.alg, device.c.public_key, device.c.revoked_at, device.c.erase),
+            *rights.GRANT,
         )
         .join(person, person.c.id == login.c.user)
         .outerjoin(device, device.c.id == login.c.device)
         .where(login.c.id == bindparam("session"))
     )
+    return rights.with_grants(known, login.c.user)
 
 
 KNOWN = _select_known()
-"""A session with its person and device; every request asks, and reads these columns only."""
+"""A session with its person, device and grants: every request asks, and asks once."""
 
 BROWSER = Terms(idle=BROWSER_IDLE, absolute=BROWSER_LIFE, revoked_upload=timedelta())
 
@@ -83,8 +85,8 @@ def recognise(store: Store, session: str, *, now: datetime, terms: Terms) -> Pri
     *Raises* ``unauthenticated`` for a session that ended or ran out and for a disabled user
     without a device; ``device_revoked`` where a revoked device's term to hand in work is over.
     """
-    row = store.connection().execute(KNOWN, {"session": session}).one_or_none()
-    if row is None or not is_live(row, now=now, terms=terms):
+    rows = store.connection().execute(KNOWN, {"session": session}).all()
+    if not rows or not is_live(row := rows[0], now=now, terms=terms):
         raise Problem("unauthenticated")
     if row.disabled_at is not None and row.revoked_at is None:
         raise Problem("unauthenticated")
@@ -95,7 +97,7 @@ def recognise(store: Store, session: str, *, now: datetime, terms: Terms) -> Pri
         name=row.name,
         session=session,
         device=row.device,
-        grants=rights.load_grants(store, row.user),
+        grants=rights.read_grants(rows),
         home_region=row.home_region,
         zone=row.zone,
         upload_only=row.revoked_at is not None,

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Self
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -10,6 +10,8 @@ from itsdangerous import BadSignature, URLSafeSerializer
 SALT = "fieldstamp-cursor-1"
 ENDINGS = frozenset("AEIMQUYcgkosw048")
 """How 32 bytes may end in base64url; a touched ending can read the same, and is refused."""
+REMEMBERED = 4096
+"""Cursors that a process need not sign, or read, again: an idle device brings the same one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Cursor:
     scopes: frozenset[str]
     backfills: tuple[Backfill, ...] = ()
 
+    @lru_cache(maxsize=REMEMBERED)  # noqa: B019 (a cursor is a value, and the cache is bounded)
     def write(self, secret: str) -> str:
         """The cursor as the device keeps it."""
         fields = [
@@ -47,6 +50,7 @@ class Cursor:
         return serializer(secret, SALT).dumps(fields)
 
     @classmethod
+    @lru_cache(maxsize=REMEMBERED)
     def read(cls, secret: str, text: str) -> Self | None:
         """The cursor in ``text``; None where this server did not sign it."""
         if text[-1:] not in ENDINGS:
