@@ -114,7 +114,7 @@ def prepare(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         wants_write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if wants_write else "BEGIN")
+        _say(connection, "BEGIN IMMEDIATE" if wants_write else "BEGIN")
 
 
 class Fault(Exception):
@@ -220,12 +220,17 @@ def begin_snapshot(session: Session) -> None:
     session.expire_all()
     connection = session.connection()
     if is_sqlite(session):
-        connection.exec_driver_sql("ROLLBACK")
-        connection.exec_driver_sql("BEGIN")
+        _say(connection, "ROLLBACK")
+        _say(connection, "BEGIN")
     else:
         connection.exec_driver_sql(
             "ROLLBACK AND CHAIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
         )
+
+
+def _say(connection: Connection, word: str) -> None:
+    """A word about transactions, straight to SQLite: half a request's statements are such words."""
+    connection.connection.cursor().execute(word)
 
 
 def is_sqlite(session: Session) -> bool:

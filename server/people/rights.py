@@ -40,12 +40,11 @@ def load_grants(store: Store, user: str) -> tuple[Grant, ...]:
 
 
 def read_grants(rows: Iterable[Row[Any]]) -> tuple[Grant, ...]:
-    """The grants in rows that end with :data:`GRANT`."""
+    """The grants in rows that have the columns of :data:`GRANT`."""
     regions: dict[tuple[str, str | None], set[str]] = defaultdict(set)
     for row in rows:
-        role, region, inner = row[-3:]
-        if role is not None:
-            regions[role, region].add(inner)
+        if row.role is not None:
+            regions[row.role, row.region].add(row.inner)
     return tuple(
         Grant(Role(role), None if region is None else frozenset(inner))
         for (role, region), inner in regions.items()
