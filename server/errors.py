@@ -112,6 +112,9 @@ CODES: Mapping[str, ProblemType] = {
     "unavailable": ProblemType(
         503, Words("服务器繁忙。", "The server is busy."), AGAIN, retryable=True
     ),
+    "disk_full": ProblemType(
+        507, Words("服务器空间不足。", "The server has no room left."), AGAIN, retryable=True
+    ),
     # Outcomes of mutations: they stand in results, never as the status of an answer.
     "field_owner": ProblemType(
         422, Words("该字段由后台填写。", "The office writes this field."), MEND

@@ -23,6 +23,7 @@ BY_STATUS = {
     422: "validation",
     429: "too_many",
     503: "unavailable",
+    507: "disk_full",
 }
 
 

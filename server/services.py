@@ -73,7 +73,11 @@ def build(
             settings.data,
             clock=clock,
             ids=ids,
-            limits=Limits(upload_bytes=settings.upload_bytes),
+            limits=Limits(
+                upload_bytes=settings.upload_bytes,
+                open_uploads=settings.open_uploads,
+                open_bytes=settings.open_bytes,
+            ),
             wake=lambda _sha256: wake(settings),
         ),
     )

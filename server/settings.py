@@ -56,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     push_wire_bytes: int = 1024 * 1024
     mutation_bytes: int = 256 * 1024
     upload_bytes: int = 200 * 1024 * 1024
+    open_uploads: int = 500
+    """How many uploads one person may have under way."""
+    open_bytes: int = 4 * 1024 * 1024 * 1024
+    """How many bytes they may come to."""
     log_level: str = "INFO"
 
     def database_url(self) -> str:

@@ -18,8 +18,8 @@ class Limits:
 
     upload_bytes: int
     """Longest upload."""
-    open_uploads: int = 500
-    open_bytes: int = 4 * 1024**3
+    open_uploads: int
+    open_bytes: int
     lifetime: timedelta = timedelta(days=7)
     """An unfinished upload expires so long after its last byte; the device keeps the original."""
 

@@ -1,7 +1,9 @@
 """From the pieces of a body to durable bytes, and from durable bytes to a verified blob."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import errno
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -15,8 +17,12 @@ from server.media.parts import Part
 from server.media.tables import Arrival, Blob, Upload
 from server.media.uploads import UploadStatus, change_rows, find_upload, give_up
 
-FLUSH_BYTES = 1024 * 1024
-FLUSH_SECONDS = 1.0
+WRITE_BYTES = 256 * 1024
+"""So much of one body waits in memory at most."""
+FLUSH_BYTES = 8 * 1024 * 1024
+FLUSH_SECONDS = 2.0
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM_RETRY_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,81 +36,148 @@ class Brought:
 
 
 def receive(
-    session: Session, media: Media, upload: UploadStatus, pieces: Iterable[bytes]
+    session: Session,
+    media: Media,
+    upload: UploadStatus,
+    pieces: Iterable[bytes],
+    *,
+    counts: Callable[[], bool] | None = None,
 ) -> UploadStatus:
     """Appends ``pieces`` under the lease of ``upload``; returns it as it stands afterwards.
 
-    However the body ends, what came is kept. No lock and no connection is held between flushes.
+    However the body ends, what came is kept; unless ``counts`` is given, which is asked at the
+    end whether all of it counts or nothing. No connection is held between writes, and no lock.
     *Raises* ``offset_mismatch`` where a newer request took the lease over, ``upload_gone``,
-    ``unavailable`` where the disk takes no more.
+    ``disk_full`` and ``unavailable`` where the disk takes no more.
     """
-    if upload.received == 0:
-        media.parts.create(upload.id)
-    try:
-        with media.parts.open(upload.id, place=upload.received) as part:
-            _append(session, media, upload, part, pieces)
-    except FileNotFoundError as error:
-        give_up(session, media, upload)
-        raise Problem("upload_gone") from error
-    except OSError as error:  # a full disk: what the offset counts stays, the rest comes again
-        raise Problem("unavailable") from error
+    with _told_disk():
+        if upload.received == 0:
+            media.parts.create(upload.id)
+        try:
+            with media.parts.open(upload.id, place=upload.received) as part:
+                _Writer(session, media, upload, part).take(pieces, counts)
+        except FileNotFoundError as error:
+            give_up(session, media, upload)
+            raise Problem("upload_gone") from error
     return find_upload(session, upload.user, upload.id)
 
 
-def _append(
-    session: Session, media: Media, upload: UploadStatus, part: Part, pieces: Iterable[bytes]
-) -> None:
-    durable, flushed_at = upload.received, media.clock.monotonic()
-    for piece in pieces:
-        part.write(piece)
-        waited = media.clock.monotonic() - flushed_at
-        if part.place - durable >= FLUSH_BYTES or waited >= FLUSH_SECONDS:
-            durable = _flush(session, media, upload, part, durable)
-            flushed_at = media.clock.monotonic()
-    if part.place > durable:
-        _flush(session, media, upload, part, durable)
+@contextmanager
+def _told_disk() -> Iterator[None]:
+    """What the offset counts stays as it is; the rest comes again when there is room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise Problem("disk_full", retry_after=NO_ROOM_RETRY_SECONDS) from error
+        raise Problem("unavailable") from error
 
 
-def _flush(session: Session, media: Media, upload: UploadStatus, part: Part, durable: int) -> int:
-    """M1: the data reaches the disk before the offset says so; returns the new offset."""
-    part.sync()
-    complete = part.place == upload.length
-    with transaction(session):
-        moved = change_rows(
-            session,
-            Upload.id == upload.id,
-            Upload.state == "open",
-            Upload.received == durable,
-            Upload.lease == upload.lease,
-            received=part.place,
-            state="stored" if complete else "open",
-            expires_at=media.clock.now() + media.limits.lifetime,
-        )
-    if not moved:
-        current = find_upload(session, upload.user, upload.id)
-        raise Problem("offset_mismatch", extra={"offset": current.received})
-    return part.place
+@dataclass(slots=True)
+class _Writer:
+    """One body on its way into its part file."""
+
+    session: Session
+    media: Media
+    upload: UploadStatus
+    part: Part
+    durable: int = field(init=False)
+    flushed_at: float = field(init=False)
+    gathered: list[bytes] = field(default_factory=list)
+    waiting: int = 0
+    """Bytes in ``gathered``."""
+
+    def __post_init__(self) -> None:
+        self.durable = self.part.place
+        self.flushed_at = self.media.clock.monotonic()
+
+    def take(self, pieces: Iterable[bytes], counts: Callable[[], bool] | None) -> None:
+        """Writes ``pieces``, and lets the offset follow."""
+        for piece in pieces:
+            self.gathered.append(piece)
+            self.waiting += len(piece)
+            if self.waiting >= WRITE_BYTES:
+                self._write()
+            if counts is None and self._is_due():
+                self._flush()
+        if counts is None or counts():
+            self._flush()
+
+    def _is_due(self) -> bool:
+        if self.part.place - self.durable >= FLUSH_BYTES:
+            return True
+        return self.media.clock.monotonic() - self.flushed_at >= FLUSH_SECONDS
+
+    def _write(self) -> None:
+        """M1: checked and written under the file's lock, so that a connection that a newer one
+        has taken over from never writes over what its successor wrote."""
+        with self.part.locked():
+            self._need_lease()
+            self.part.write(b"".join(self.gathered))
+            if self.part.place == self.upload.length:
+                self.part.cut()
+        self.gathered.clear()
+        self.waiting = 0
+
+    def _need_lease(self) -> None:
+        current = find_upload(self.session, self.upload.user, self.upload.id)
+        self.session.rollback()  # no connection is held while bytes are awaited
+        if (current.lease, current.state) != (self.upload.lease, "open"):
+            raise _taken_over(current)
+
+    def _flush(self) -> None:
+        """M1: the data reaches the disk before the offset says so."""
+        whole = self.part.place + self.waiting == self.upload.length
+        if self.gathered or whole:
+            self._write()
+        if self.part.place > self.durable or whole:
+            self.part.sync()
+            self._move_offset("stored" if whole else "open")
+        self.durable, self.flushed_at = self.part.place, self.media.clock.monotonic()
+
+    def _move_offset(self, state: str) -> None:
+        session, upload = self.session, self.upload
+        with transaction(session):
+            moved = change_rows(
+                session,
+                Upload.id == upload.id,
+                Upload.state == "open",
+                Upload.received == self.durable,
+                Upload.lease == upload.lease,
+                received=self.part.place,
+                state=state,
+                expires_at=self.media.clock.now() + self.media.limits.lifetime,
+            )
+        if not moved:
+            raise _taken_over(find_upload(session, upload.user, upload.id))
+
+
+def _taken_over(current: UploadStatus) -> Problem:
+    if current.state == "gone":
+        return Problem("upload_gone")
+    return Problem("offset_mismatch", extra={"offset": current.received})
 
 
 def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus:
     """Checks a complete upload against its hash: ``verified``, or ``refused`` and quarantined.
 
-    May be called again at any time, also by two at once: there is one result. *Raises*
-    ``unavailable`` where the store takes no more now.
+    May be called again at any time, also by two at once: there is one result. A partial upload
+    has nothing to be checked against. *Raises* ``disk_full`` and ``unavailable`` where the store
+    takes no more now: the bytes are safe in their part file, and the sweep tries again.
     """
-    if upload.state != "stored":
+    if upload.state != "stored" or upload.partial:
         return upload
     session.rollback()  # no connection is held while bytes are copied
     if upload.length == 0:
         media.parts.create(upload.id)
-    try:
-        placed = media.originals.put_if_absent(media.parts.path(upload.id), sha256=upload.sha256)
-    except FileNotFoundError:
-        give_up(session, media, upload)  # unless another finisher has settled it meanwhile
-    except OSError as error:  # the bytes are safe in their part file; the sweep tries again
-        raise Problem("unavailable") from error
-    else:
-        _settle(session, media, upload, placed if isinstance(placed, Placed) else None)
+    with _told_disk():
+        try:
+            path = media.parts.path(upload.id)
+            placed = media.originals.put_if_absent(path, sha256=upload.sha256)
+        except FileNotFoundError:
+            give_up(session, media, upload)  # unless another finisher has settled it meanwhile
+        else:
+            _settle(session, media, upload, placed if isinstance(placed, Placed) else None)
     return find_upload(session, upload.user, upload.id)
 
 

@@ -1,7 +1,7 @@
 """Picks up what a lost wake-up or a killed process left behind."""
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from server.media.engine import Media
@@ -14,7 +14,8 @@ log = structlog.get_logger()
 
 def finish_stored(session: Session, media: Media, limit: int = 100) -> int:
     """Checks the uploads whose bytes are all there and whose hash nobody has checked."""
-    rows = session.scalars(select(Upload).where(Upload.state == "stored").limit(limit))
+    whole = (Upload.state == "stored", Upload.partial.is_(False))
+    rows = session.scalars(select(Upload).where(*whole).limit(limit))
     waiting = [to_status(row) for row in rows]
     return sum(_is_finished(session, media, upload) for upload in waiting)
 
@@ -32,7 +33,8 @@ def _is_finished(session: Session, media: Media, upload: UploadStatus) -> bool:
 def expire_uploads(session: Session, media: Media, limit: int = 100) -> int:
     """Gives up the uploads that got no byte for too long."""
     late = Upload.expires_at <= media.clock.now()
-    rows = session.scalars(select(Upload).where(Upload.state == "open", late).limit(limit))
+    waits = or_(Upload.state == "open", and_(Upload.state == "stored", Upload.partial))
+    rows = session.scalars(select(Upload).where(waits, late).limit(limit))
     expired = [to_status(row) for row in rows]
     for upload in expired:
         give_up(session, media, upload)

@@ -14,6 +14,7 @@ from server.media.engine import Media
 from server.media.tables import Upload
 
 State = Literal["open", "stored", "verified", "refused", "gone"]
+UNFINISHED = ("open", "stored")
 QUOTA_RETRY_SECONDS = 600
 
 
@@ -24,11 +25,16 @@ class Wish:
     user: str
     upload: str
     """Made by the client: the same key is the same upload."""
-    photo: str
-    part: str
-    sha256: str
-    type: str
-    length: int
+    photo: str = ""
+    part: str = ""
+    sha256: str = ""
+    type: str = ""
+    length: int | None
+    """None: the client says it later."""
+    partial: bool = False
+    """It will be joined with others and is of no photo itself."""
+    joins: tuple[str, ...] = ()
+    """The partial uploads that it is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +46,18 @@ class UploadStatus:
     photo: str
     part: str
     sha256: str
-    length: int
+    length: int | None
+    partial: bool
+    joins: tuple[str, ...]
     received: int
     lease: int
     state: State
     expires_at: datetime
+
+    @property
+    def expires(self) -> bool:
+        """Whether it is given up some day unless it goes on."""
+        return self.state == "open" or (self.partial and self.state == "stored")
 
 
 def to_status(row: Upload) -> UploadStatus:
@@ -55,7 +68,9 @@ def to_status(row: Upload) -> UploadStatus:
         photo=row.photo,
         part=row.part,
         sha256=row.sha256,
-        length=row.length or 0,
+        length=row.length,
+        partial=row.partial,
+        joins=tuple(row.joins or ()),
         received=row.received,
         lease=row.lease,
         state=cast("State", row.state),
@@ -76,9 +91,9 @@ def create_upload(session: Session, media: Media, wish: Wish) -> UploadStatus:
     *Raises* ``too_large``, ``too_many`` (quota), ``bad_request`` where the key was used for
     something else.
     """
-    if wish.length > media.limits.upload_bytes:
+    if (wish.length or 0) > media.limits.upload_bytes:
         raise Problem("too_large", extra={"limit": media.limits.upload_bytes})
-    found = _find_by_key(session, wish)
+    found = find_live(session, media, wish)
     if found is None:
         try:
             _insert(session, media, wish)
@@ -87,14 +102,29 @@ def create_upload(session: Session, media: Media, wish: Wish) -> UploadStatus:
         found = _find_by_key(session, wish)
     if found is None:
         raise Problem("unavailable")
-    if (found.photo, found.part, found.length) != (wish.photo, wish.part, wish.length):
+    same = (found.photo, found.part, found.partial, found.joins)
+    if same != (wish.photo, wish.part, wish.partial, wish.joins) or wish.length not in {
+        None,
+        found.length,
+    }:
         raise Problem("bad_request", detail="this upload key stands for another upload")
+    return found
+
+
+def find_live(session: Session, media: Media, wish: Wish) -> UploadStatus | None:
+    """What the key stands for; one that has expired makes room for a new one."""
+    found = _find_by_key(session, wish)
+    if found is not None and _is_over(found, media):
+        give_up(session, media, found)
+        return None
     return found
 
 
 def _find_by_key(session: Session, wish: Wish) -> UploadStatus | None:
     row = session.scalar(
-        select(Upload).where(Upload.user == wish.user, Upload.upload == wish.upload)
+        select(Upload)
+        .where(Upload.user == wish.user, Upload.upload == wish.upload)
+        .execution_options(populate_existing=True)
     )
     return None if row is None else to_status(row)
 
@@ -102,7 +132,8 @@ def _find_by_key(session: Session, wish: Wish) -> UploadStatus | None:
 def _insert(session: Session, media: Media, wish: Wish) -> None:
     now = media.clock.now()
     with transaction(session):
-        _check_quota(session, media, wish)
+        if not wish.joins:  # the room for those is taken by what they are made of
+            _check_quota(session, media, wish)
         session.add(
             Upload(
                 id=media.ids.new(),
@@ -113,7 +144,9 @@ def _insert(session: Session, media: Media, wish: Wish) -> None:
                 sha256=wish.sha256,
                 type=wish.type,
                 length=wish.length,
-                state="open" if wish.length else "stored",
+                partial=wish.partial,
+                joins=list(wish.joins) or None,
+                state="stored" if wish.length == 0 else "open",
                 created_at=now,
                 expires_at=now + media.limits.lifetime,
             )
@@ -121,12 +154,15 @@ def _insert(session: Session, media: Media, wish: Wish) -> None:
 
 
 def _check_quota(session: Session, media: Media, wish: Wish) -> None:
-    held = select(func.count(), func.coalesce(func.sum(Upload.length), 0))
-    count, total = session.execute(
-        held.where(Upload.user == wish.user, Upload.state == "open")
-    ).one()
+    """A16: one person cannot fill the disk; an unknown length counts as the longest."""
     limits = media.limits
-    if count >= limits.open_uploads or int(total or 0) + wish.length > limits.open_bytes:
+    length = func.coalesce(Upload.length, limits.upload_bytes)
+    held = select(func.count(), func.coalesce(func.sum(length), 0))
+    count, total = session.execute(
+        held.where(Upload.user == wish.user, Upload.state.in_(UNFINISHED))
+    ).one()
+    wanted = limits.upload_bytes if wish.length is None else wish.length
+    if count >= limits.open_uploads or int(total) + wanted > limits.open_bytes:
         raise Problem("too_many", retry_after=QUOTA_RETRY_SECONDS)
 
 
@@ -142,19 +178,27 @@ def find_upload(session: Session, user: str, upload: str) -> UploadStatus:
     return to_status(row)
 
 
+def _is_over(upload: UploadStatus, media: Media) -> bool:
+    expired = upload.expires and upload.expires_at <= media.clock.now()
+    return upload.state == "gone" or expired
+
+
+def need_live(upload: UploadStatus, media: Media) -> None:
+    """*Raises* ``upload_gone`` for an upload that was given up or has expired."""
+    if _is_over(upload, media):
+        raise Problem("upload_gone")
+
+
 def take_over(
     session: Session, media: Media, upload: UploadStatus, *, offset: int | None = None
 ) -> UploadStatus:
     """Makes the asker the writer of an open upload; the older one loses its lease.
 
-    A connection that a changed network left behind stops at its next flush. *Raises*
+    A connection that a changed network left behind stops at its next write. *Raises*
     ``offset_mismatch`` where ``offset`` is given and the upload stands elsewhere by now, and
     ``upload_gone``.
     """
-    if upload.state == "gone" or (
-        upload.state == "open" and upload.expires_at <= media.clock.now()
-    ):
-        raise Problem("upload_gone")
+    need_live(upload, media)
     if upload.state != "open":
         return upload
     with transaction(session):
@@ -171,10 +215,43 @@ def take_over(
     return current
 
 
+def set_length(session: Session, media: Media, upload: UploadStatus, length: int) -> UploadStatus:
+    """Settles how long an upload is that was begun without a length.
+
+    *Raises* ``too_large``; ``bad_request`` for another length than the one it has, or less than
+    what came.
+    """
+    if length > media.limits.upload_bytes:
+        raise Problem("too_large", extra={"limit": media.limits.upload_bytes})
+    if upload.length is None and length >= upload.received:
+        with transaction(session):
+            unsettled = (Upload.id == upload.id, Upload.length.is_(None))
+            change_rows(session, *unsettled, Upload.received <= length, length=length)
+        upload = find_upload(session, upload.user, upload.id)
+    if upload.length != length:
+        raise Problem("bad_request", detail="Upload-Length does not fit this upload.")
+    return upload
+
+
 def give_up(session: Session, media: Media, upload: UploadStatus) -> None:
     """Marks an unfinished upload as gone and drops its bytes; the device begins a new one."""
+    _end(session, media, upload, UNFINISHED)
+
+
+def terminate(session: Session, media: Media, upload: UploadStatus) -> None:
+    """Ends an upload because its owner says so; bytes that were verified stay (M3)."""
+    _end(session, media, upload, (*UNFINISHED, "verified", "refused"))
+
+
+def _end(session: Session, media: Media, upload: UploadStatus, states: tuple[str, ...]) -> None:
+    """Its key is free again, so that whoever asks by the same one begins anew."""
     with transaction(session) as effects:
-        unfinished = Upload.state.in_(("open", "stored"))
-        if not change_rows(session, Upload.id == upload.id, unfinished, state="gone"):
-            return
-        effects.add(lambda: media.parts.remove(upload.id))
+        ended = change_rows(
+            session,
+            Upload.id == upload.id,
+            Upload.state.in_(states),
+            state="gone",
+            upload=Upload.id,
+        )
+        if ended and upload.state in UNFINISHED:
+            effects.add(lambda: media.parts.remove(upload.id))
