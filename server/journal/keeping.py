@@ -41,15 +41,25 @@ class StoreJournal:
         """
         capture.install(session.connection())
         head = find_head(session)
-        if head is None and self.path.exists() and self.path.stat().st_size:
+        if head is None and not self._is_free(store):
             raise JournalFault(f"{NAME} in the data folder belongs to another store.")
         if head is None or not self.path.exists():
-            line = Line(
-                prev=head.hash if head else lines.NONE, at=to_wire(self._clock.now()), store=store
-            )
-            session.execute(delete(JournalHead))
-            begun = lines.begin(self.path, line)
-            session.execute(insert(JournalHead).values(id=1, hash=begun.hash, place=begun.place))
+            self._begin(session, head, store)
+        else:
+            lines.settle(self.path, head)
+
+    def _begin(self, session: Session, head: Head | None, store: str) -> None:
+        prev = head.hash if head else lines.NONE
+        line = Line(prev=prev, at=to_wire(self._clock.now()), store=store)
+        session.execute(delete(JournalHead))
+        begun = lines.begin(self.path, line)
+        session.execute(insert(JournalHead).values(id=1, hash=begun.hash, place=begun.place))
+
+    def _is_free(self, store: str) -> bool:
+        """Whether there is no file, or one that a first start of ``store`` left when it was cut."""
+        if not self.path.exists() or not self.path.stat().st_size:
+            return True
+        return lines.is_just_begun(self.path, store)
 
 
 class Silence:

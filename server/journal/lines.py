@@ -1,7 +1,7 @@
 """The journal as a file: one line a transaction, each naming the hash of the one before it.
 
-A line whose transaction did not commit stays in the file and is nobody's predecessor. A torn last
-line was never answered, and counts as not there.
+A line whose transaction did not commit stays in the file and is nobody's predecessor. What is torn
+was never answered, and counts as not there; a line that is missed is missed by its successor.
 """
 
 import hashlib
@@ -87,7 +87,8 @@ def begin(path: Path, line: Line) -> Head:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "r+b") as file:
         file.truncate()
-        _write(file, line)
+        file.write(line.write())
+        _sync(file)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
@@ -110,15 +111,45 @@ def append(path: Path, head: Head, line: Line) -> Head:
                     " `fieldstamp-server db upgrade`, which takes in what is missing."
                 )
             place = file.tell()
-            file.truncate()  # what is torn was never answered
-            _write(file, line)
+            _write_again(file, start=_end_of(file, head), end=place, more=line.write())
     except FileNotFoundError as error:
         raise JournalFault(f"The journal {path.name} is gone. Restart the server.") from error
     return Head(hash=line.hash, place=place)
 
 
-def _write(file: BinaryIO, line: Line) -> None:
-    file.write(line.write())
+def settle(path: Path, head: Head) -> None:
+    """P3: makes durable what stands behind ``head``, before a store that starts takes it in.
+
+    A process that was killed may have written its last line without a sync. Raises
+    :class:`JournalFault`.
+    """
+    with path.open("r+b") as file:
+        chain = _pass(file, head, with_last=True)
+        end = file.tell()
+        _write_again(file, start=chain[-1][0].place if chain else end, end=end)
+
+
+def is_just_begun(path: Path, store: str) -> bool:
+    """Whether the file holds nothing but the first line of ``store``."""
+    line = Line.read(path.read_bytes())
+    return line is not None and line.store == store
+
+
+def _write_again(file: BinaryIO, *, start: int, end: int, more: bytes = b"") -> None:
+    """Writes what stands between ``start`` and ``end`` once more, and ``more`` behind it.
+
+    P3: after a sync that failed, bytes can be read and will never be written by themselves.
+    """
+    file.seek(start)
+    doubtful = file.read(end - start)
+    file.seek(end)
+    file.truncate()  # what is torn was never answered
+    file.seek(start)
+    file.write(doubtful + more)
+    _sync(file)
+
+
+def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
 
@@ -138,12 +169,8 @@ def _pass(file: BinaryIO, head: Head, *, with_last: bool = False) -> list[tuple[
     A line in doubt, the last one with nothing behind it, belongs to the chain for a store that
     starts (``with_last``); for one that is writing it did not commit.
     """
-    file.seek(head.place)
-    found = Line.read(file.readline())
-    if found is None or found.hash != head.hash:
-        raise JournalFault("The journal belongs to another store.")
     chain: list[tuple[Head, Line]] = []
-    end = file.tell()
+    end = _end_of(file, head)
     for place, size, line in _whole_lines(file, end):
         before = [head.hash, *(one.hash for one, _line in chain)]
         if line.prev not in before:
@@ -155,15 +182,21 @@ def _pass(file: BinaryIO, head: Head, *, with_last: bool = False) -> list[tuple[
     return chain if with_last or len(chain) > 1 else []
 
 
+def _end_of(file: BinaryIO, head: Head) -> int:
+    """Where the line of ``head`` ends; ``file`` is then there."""
+    file.seek(head.place)
+    found = Line.read(file.readline())
+    if found is None or found.hash != head.hash:
+        raise JournalFault("The journal belongs to another store.")
+    return file.tell()
+
+
 def _whole_lines(file: BinaryIO, place: int) -> Iterator[tuple[int, int, Line]]:
-    """(place, size, line) of each line from ``place`` on; a torn last one is left out."""
+    """(place, size, line) of each line from ``place`` on; what is torn is left out."""
     for raw in file:
         line = Line.read(raw)
-        if line is None:
-            if file.read(1):
-                raise JournalFault(f"The journal is damaged behind byte {place}.")
-            return
-        yield place, len(raw), line
+        if line is not None:
+            yield place, len(raw), line
         place += len(raw)
 
 

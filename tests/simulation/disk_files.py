@@ -92,7 +92,7 @@ class OpenFile:
             raise Crash(self.name)
         verdict = self.machine.ask(self.name, "sync_folder" if file.is_folder else "sync")
         if verdict is not Verdict.GO:
-            file.fail_sync()
+            self.machine.fail_sync(file)
             _fail(verdict, self.name)
         if file.is_folder:
             self.machine.tree.sync_folder(self.name)

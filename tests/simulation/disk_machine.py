@@ -140,6 +140,11 @@ class Machine:
         """Notes that it was closed."""
         self._opened.discard(handle)
 
+    def fail_sync(self, file: File) -> None:
+        """A sync came back with an error; one that never came back puts nothing in doubt."""
+        if not self.is_down:
+            file.fail_sync()
+
     def stop(self) -> None:
         """Takes the power away now; what still runs finds a disk that does nothing."""
         self.is_down = True
@@ -156,6 +161,17 @@ class Machine:
             self._come_back(opened)
         else:
             self._lose(opened, dice)
+        self._is_writing = self.is_down = False
+
+    def restart_from(self, moment: Tree, dice: Random) -> None:
+        """Comes back after a loss of power at ``moment``, a copy of :attr:`tree` made then."""
+        self._is_writing = self.is_down = True
+        self._cut_off_all()
+        there = {str(path) for path in self.folder.rglob("*")}
+        self.tree = moment.copy()
+        self.tree.lose_power(dice)
+        _remove(there - self.tree.names.keys())
+        self._write_again({name: bytes(file.sure) for name, file in self.tree.names.items()})
         self._is_writing = self.is_down = False
 
     def _come_back(self, opened: set[File]) -> None:

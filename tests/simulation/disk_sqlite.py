@@ -183,7 +183,7 @@ class Library:
         opened = self._opened[file]
         verdict = opened.machine.ask(opened.handle.name, "sync")
         if verdict is not Verdict.GO:
-            opened.handle.file.fail_sync()
+            opened.machine.fail_sync(opened.handle.file)
             return abi.ERRORS["sync"][verdict]
         opened.handle.file.sync()
         if not opened.is_name_open:

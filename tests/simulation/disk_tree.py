@@ -66,10 +66,9 @@ class File:
                 _scatter(self.sure, change.place, change.data, dice, luck)
         self.changes.clear()
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether a loss of power would change nothing."""
-        return not self.changes
+    def copy(self) -> "File":
+        """The same file at this moment."""
+        return File(bytearray(self.sure), list(self.changes), self.is_folder)
 
 
 def _apply(content: bytearray, change: Change) -> None:
@@ -167,10 +166,19 @@ class Tree:
             file.lose_power(dice)
         self.names, self._sure, self._moves = names, dict(names), []
 
-    @property
-    def open_names(self) -> int:
-        """How many steps that changed names are not sure."""
-        return len(self._moves)
+    def copy(self) -> "Tree":
+        """The same tree at this moment."""
+        moved = (file for move in self._moves for file in move.names.values() if file)
+        files = dict.fromkeys([*self.names.values(), *self._sure.values(), *moved])
+        twins = {file: file.copy() for file in files}
+        other = Tree()
+        other.names = {name: twins[file] for name, file in self.names.items()}
+        other._sure = {name: twins[file] for name, file in self._sure.items()}
+        other._moves = [
+            Move({name: file and twins[file] for name, file in move.names.items()})
+            for move in self._moves
+        ]
+        return other
 
     def _change(self, names: dict[str, File | None]) -> None:
         move = Move(names)
