@@ -103,7 +103,9 @@ def prepare(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
-    journal = "DELETE" if has_wal_race(sqlite.sqlite_version_info) else "WAL"
+    # P3: a journal that is removed may come back after a power cut and undo the last commit, since
+    # its folder is not synced; one that is emptied is.
+    journal = "TRUNCATE" if has_wal_race(sqlite.sqlite_version_info) else "WAL"
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
@@ -230,7 +232,10 @@ def begin_snapshot(session: Session) -> None:
 
 def _say(connection: Connection, word: str) -> None:
     """A word about transactions, straight to SQLite: half a request's statements are such words."""
-    connection.connection.cursor().execute(word)
+    try:
+        connection.connection.cursor().execute(word)
+    except sqlite.Error as error:
+        raise DBAPIError.instance(word, None, error, sqlite.Error) from error
 
 
 def is_sqlite(session: Session) -> bool:

@@ -26,6 +26,8 @@ from server.app import create_app, open_store
 from server.extensions import db
 from server.ids import IdMaker
 from server.settings import Settings
+from server.sync import epochs
+from server.upkeep.replay import open_journal
 from tests.company import ORIGIN, Company, DeviceHandle, FixedClock
 from tests.phones import issue_code
 from tests.simulation.disk import Crash, Disk, Machine, let_go
@@ -61,6 +63,7 @@ class Office:
         self.folder = folder
         self.clock = FixedClock()
         self._app: Flask | None = None
+        self._is_new = True
 
     @property
     def app(self) -> Flask:
@@ -73,8 +76,16 @@ class Office:
         return self._app
 
     def open(self) -> None:
-        """What happens before a server answers."""
-        open_store(self.app)
+        """What happens before a server answers; the schema is looked at once in a process."""
+        if self._is_new:
+            open_store(self.app)
+            self._is_new = False
+            return
+        with self.app.app_context():
+            services = self.app.extensions["fieldstamp"]
+            epochs.open_store(db.session(), services.clock)
+            open_journal(db.session(), services.sync)
+            db.session.remove()
 
     def close(self) -> None:
         """Lets go of the store, whatever state its disk is in."""
@@ -86,7 +97,7 @@ class Office:
     def end(self) -> None:
         """The end of the process: the next one reads settings and keys anew."""
         self.close()
-        self._app = None
+        self._app, self._is_new = None, True
 
     def rows(self, statement: str, **values: object) -> list[Any]:
         """What the store answers."""

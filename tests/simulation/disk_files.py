@@ -278,12 +278,14 @@ class Files:
         """The descriptor of a file that is to be watched."""
         if isinstance(file, int):
             return file if file in self._opened else None
-        if WRITES.isdisjoint(mode) or self._machines.find(_name_of(file)) is None:
+        if self._machines.find(_name_of(file)) is None:
             return None
         return self.open(file, _flags(mode), 0o666)
 
 
 def _flags(mode: str) -> int:
+    if WRITES.isdisjoint(mode):
+        return os.O_CLOEXEC | os.O_RDONLY
     flags = os.O_CLOEXEC | (os.O_RDWR if "+" in mode else os.O_WRONLY)
     if "w" in mode:
         flags |= os.O_CREAT | os.O_TRUNC

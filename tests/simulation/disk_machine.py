@@ -4,7 +4,8 @@ Turns what :mod:`disk_tree` says is left after a loss of power into files. Inter
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from fnmatch import fnmatch
@@ -96,7 +97,7 @@ class Machine:
         self._words = dict(words)
         self._known: dict[tuple[str, str], str] = {}
         self._opened: set[Handle] = set()
-        self._is_writing = False
+        self._is_at_work = False
         self.settle()
 
     def settle(self) -> None:
@@ -119,15 +120,17 @@ class Machine:
         return verdict
 
     def holds(self, name: str) -> bool:
-        """Whether ``name`` is the folder or below it; nothing is while the layer itself writes."""
-        return not self._is_writing and f"{name}/".startswith(self._prefix)
+        """Whether ``name`` is the folder or below it; nothing is while the layer is at work."""
+        return not self._is_at_work and f"{name}/".startswith(self._prefix)
 
     def find(self, name: str) -> File:
         """The file of that name; one that came behind the layer's back is sure as it is."""
         found = self.tree.names.get(name)
         if found is None:
-            path = Path(name)
-            found = self.tree.settle(name, path.read_bytes() if path.is_file() else None)
+            with self._at_work():
+                path = Path(name)
+                content = path.read_bytes() if path.is_file() else None
+            found = self.tree.settle(name, content)
         return found
 
     def open(self, name: str, cut_off: Callable[[], object] | None = None) -> Handle:
@@ -155,24 +158,32 @@ class Machine:
         With ``dice`` the power was lost, and they decide what survives of all that was not sure.
         Without, only the processes were killed, and what they wrote is still there.
         """
-        self._is_writing = self.is_down = True
-        opened = self._cut_off_all()
-        if dice is None:
-            self._come_back(opened)
-        else:
-            self._lose(opened, dice)
-        self._is_writing = self.is_down = False
+        with self._at_work():
+            opened = self._cut_off_all()
+            if dice is None:
+                self._come_back(opened)
+            else:
+                self._lose(opened, dice)
+        self.is_down = False
 
     def restart_from(self, moment: Tree, dice: Random) -> None:
         """Comes back after a loss of power at ``moment``, a copy of :attr:`tree` made then."""
-        self._is_writing = self.is_down = True
-        self._cut_off_all()
-        there = {str(path) for path in self.folder.rglob("*")}
-        self.tree = moment.copy()
-        self.tree.lose_power(dice)
-        _remove(there - self.tree.names.keys())
-        self._write_again({name: bytes(file.sure) for name, file in self.tree.names.items()})
-        self._is_writing = self.is_down = False
+        with self._at_work():
+            self._cut_off_all()
+            there = {str(path) for path in self.folder.rglob("*")}
+            self.tree = moment.copy()
+            self.tree.lose_power(dice)
+            _remove(there - self.tree.names.keys())
+            self._write_again({name: bytes(file.sure) for name, file in self.tree.names.items()})
+        self.is_down = False
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._is_at_work = True
+        try:
+            yield
+        finally:
+            self._is_at_work = False
 
     def _come_back(self, opened: set[File]) -> None:
         names = self.tree.names
