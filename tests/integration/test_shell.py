@@ -133,6 +133,30 @@ def test_a_busy_store_is_503_with_retry_after(app: Flask, client: FlaskClient) -
     assert int(answer.headers["Retry-After"]) > 0
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits a tenth of a second for a store that somebody else holds."""
+    monkeypatch.setattr("server.db.BUSY_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_store_that_another_program_holds_is_503(app: Flask, client: FlaskClient) -> None:
+    def write() -> str:
+        with transaction(db.session()):
+            return "nobody else may write now"
+
+    app.add_url_rule("/v1/written", view_func=write)
+    with app.app_context():
+        holder = db.engine.raw_connection()
+    holder.cursor().execute("BEGIN IMMEDIATE")
+    answer = client.get("/v1/written")
+    holder.cursor().execute("ROLLBACK")
+    holder.close()
+    assert answer.status_code == 503
+    assert client.get("/v1/written").status_code == 200
+
+
 def _post(client: FlaskClient, body: bytes, **headers: str) -> Any:
     sent = {"Content-Type": "application/json"} | {
         name.replace("_", "-"): value for name, value in headers.items()
