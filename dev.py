@@ -24,7 +24,7 @@ USAGE = """usage: python3 dev.py COMMAND [ARGUMENTS ...]
   demo    start a demonstration company and its devices (--exit: print a summary and stop)
   test    run the tests (arguments go to pytest)
   check   lint, types and layers
-  bench   measure the server beside others (--quick: one short run; --json FILE)
+  bench   measure the server beside others (--uploads: photos; --quick: one short run; --json FILE)
 """
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from bench import photos
 from bench.crew import Crew, hired
 from bench.processes import ROOT
 from bench.report import Report, Round
@@ -23,7 +24,8 @@ GROWN = 200_000
 def read_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one run of fewer records")
+    parser.add_argument("--uploads", action="store_true", help="measure uploads of photos instead")
+    parser.add_argument("--quick", action="store_true", help="one run of fewer records or photos")
     parser.add_argument("--runs", type=int, help="default: 3, or 1 with --quick")
     parser.add_argument("--records", type=int, help=f"default: {FULL}, or {QUICK} with --quick")
     parser.add_argument(
@@ -76,6 +78,8 @@ def measure_round(field: Field, crew: Crew, asked: argparse.Namespace, number: i
 def main() -> int:
     """Runs everything; the exit status says only whether it could be run."""
     asked = read_arguments()
+    if asked.uploads:
+        return photos.run(asked.runs, quick=asked.quick, told=asked.json)
     with (
         tempfile.TemporaryDirectory(prefix="fieldstamp-bench-") as folder,
         postgresql(Path(folder)) as database,

@@ -176,10 +176,16 @@ def _enrol(port: int, code: str) -> Device:
 
 
 @contextmanager
-def serve(folder: Path, url: str, *, database: tuple[int, ...]) -> Iterator[Running]:
-    """A running server with its devices; ``database`` are pids that count with its own."""
+def serve(
+    folder: Path, url: str, *, database: tuple[int, ...], **settings: str
+) -> Iterator[Running]:
+    """A running server with its devices; ``database`` are pids that count with its own.
+
+    ``settings`` outweigh those with which records are measured.
+    """
     codes, port = _plant(folder, url), free_port()
     environment = {**_settings(folder, url), "FIELDSTAMP_LISTEN": f"{wire.HOST}:{port}"}
+    environment |= {f"FIELDSTAMP_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "bench.serve"]
     with running(command, port=port, folder=folder, environment=environment) as pid:
         server = Running(port, (pid, *database))
