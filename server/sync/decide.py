@@ -295,7 +295,13 @@ def _withdraw(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -
 
 
 def _change(
-    batch: Batch, kind: RecordKind, head: Head, after: Data, *, withdrawn: bool = False
+    batch: Batch,
+    kind: RecordKind,
+    head: Head,
+    after: Data,
+    *,
+    withdrawn: bool = False,
+    restored_of: Author | None = None,
 ) -> Change:
     return Change(
         kind=kind.name,
@@ -305,6 +311,7 @@ def _change(
         withdrawn=withdrawn,
         by=batch.sender,
         parent_kind=batch.heads[head.parent].kind if head.parent in batch.heads else None,
+        restored_of=restored_of,
     )
 
 
@@ -325,7 +332,8 @@ def _write(
 ) -> Decision:
     """Rules, derived fields, the new version, its conflict and its parent's fold."""
     parent = batch.heads.get(head.parent) if head.parent else None
-    change = _change(batch, kind, head, after)
+    restored_of = restored_author(batch, mutation)
+    change = _change(batch, kind, head, after, restored_of=restored_of)
     wrong = kind.check(change, parent.fields if parent else None)
     if wrong:
         return _refuse("validation", wrong)

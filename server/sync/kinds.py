@@ -59,6 +59,13 @@ class Change(Value, frozen=True):
     by: Principal
     parent_kind: str | None = None
     """The kind of the record above it."""
+    restored_of: Author | None = None
+    """Who first sent the refused create that this one brings back."""
+
+    @property
+    def author(self) -> Author:
+        """Whose record a create makes: its first sender's, not the restorer's."""
+        return self.restored_of or Author(user=self.by.user, home_region=self.by.home_region)
 
 
 def nothing_wrong(_change: Change, _parent: Data | None) -> FieldErrors:

@@ -70,6 +70,20 @@ def test_p6_work_of_a_revoked_device_waits_for_its_manager_who_brings_it_back(
     assert "Handed in and refused" not in manager.page("/")
 
 
+def test_k1_a_customer_that_is_brought_back_is_its_first_senders_in_data_and_scopes(
+    office: Office, rep: Rep
+) -> None:
+    made = rep.phone.create("customer", customer())
+    office.company.revoke(rep.device)
+    (result,) = rep.phone.push(made)
+    seen = f"/records/{result['parked']}"
+    office.reviewer().post(f"{seen}/kept/{result['parked']}", seen=seen, act="restore")
+    again = Rep(office.app, office.company.device(rep.device.user))
+    (item,) = [one for one in again.phone.pull_all() if one["record"] == made["record"]]
+    assert item["data"]["owner"] == rep.device.user
+    assert f"user:{rep.device.user}" in item["scopes"]
+
+
 def test_p6_a_manager_leaves_a_refused_mutation_refused(office: Office, rep: Rep) -> None:
     made = rep.phone.create("receipt", receipt())
     office.company.revoke(rep.device)

@@ -17,7 +17,8 @@ def k1_owned(change: Change, _parent: Data | None) -> Data:
     """K1: a new customer is its creator's, in the creator's region unless it names one."""
     if change.before is not None:
         return {}
-    asked = {"owner": change.by.user, "region": change.by.home_region}
+    author = change.author
+    asked = {"owner": author.user, "region": author.home_region}
     return {name: value for name, value in asked.items() if value and name not in change.after}
 
 

@@ -62,7 +62,7 @@ def derive_review(change: Change, found: Iterable[str] = ()) -> Data:
 
     ``found`` are the flags that the kind's own rules give.
     """
-    sender = change.by.user if change.before is None else change.after.get("sender")
+    sender = change.author.user if change.before is None else change.after.get("sender")
     flags = with_flags(change.after, {*found, *b2_flags(change)})
     return {"state": next_state(change), "flags": flags} | ({"sender": sender} if sender else {})
 
