@@ -4,7 +4,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from server import extensions, logs, migration
-from server.api import access, blueprints, headers, problem
+from server.api import access, blueprints, headers, patience, problem
 from server.backoffice import pages
 from server.clock import Clock, SystemClock
 from server.db import keep_journal
@@ -51,6 +51,7 @@ def create_app(
     access.configure(app)
     problem.install(app)
     headers.install(app)
+    patience.install(app)
     extensions.install(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":

@@ -40,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     upload_slots: int = 160
     """Uploads that one process takes at once; the rest is told to come later."""
     silence_seconds: int = 20
-    """How long an upload may send nothing before its thread is freed; what came is kept."""
+    """How long the next 8 KiB of a body may take before its thread is freed; what came is kept."""
     language: str = "zh-CN"
     policy: Path | None = None
     """Policy file of the company; empty: the defaults."""

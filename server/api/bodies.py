@@ -1,19 +1,14 @@
-"""Reads the long bodies of uploads: in small pieces, with a time limit, in limited number.
+"""Reads the bodies of uploads: in pieces, as far as they come, and in limited number."""
 
-A server thread that waits for a silent client is lost to everybody else, so every read here ends.
-"""
-
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from flask import Flask, Request, current_app
 
+from server.api.patience import LARGEST_PIECE, connection_of, stop_reading
 from server.errors import Problem
-from server.services import services
 
-PIECE_BYTES = 8 * 1024
 REFUSED_RETRY_SECONDS = 10
 SLOTS = "fieldstamp_upload_slots"
 
@@ -23,26 +18,12 @@ def install_slots(app: Flask, slots: int) -> None:
     app.extensions[SLOTS] = threading.BoundedSemaphore(slots)
 
 
-def _connection(request: Request) -> socket.socket | None:
-    """The client's socket, where the server hands it out (gunicorn does)."""
-    found = request.environ.get("gunicorn.socket")
-    return found if isinstance(found, socket.socket) else None
-
-
-def stop_reading(request: Request) -> None:
-    """Shuts the read side, so that the server does not drain what the client still sends."""
-    connection = _connection(request)
-    if connection is not None:
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RD)
-
-
 @contextmanager
 def upload_slot(request: Request) -> Iterator[None]:
     """One of the slots. *Raises* ``unavailable`` at once where all are taken."""
     slots: threading.BoundedSemaphore = current_app.extensions[SLOTS]
     if not slots.acquire(blocking=False):
-        stop_reading(request)
+        stop_reading(connection_of(request))
         raise Problem("unavailable", retry_after=REFUSED_RETRY_SECONDS)
     try:
         yield
@@ -60,41 +41,34 @@ class Body:
     def __init__(self, request: Request, *, limit: int) -> None:
         self.complete = False
         self._limit = limit
-        self._silence = services().settings.silence_seconds
+        self._broken = False
         self._stream = request.environ["wsgi.input"]
-        self._expected = request.content_length
-        self._chunked = bool(request.environ.get("wsgi.input_terminated"))
-        self._connection = _connection(request)
+        chunked = bool(request.environ.get("wsgi.input_terminated"))
+        self._left = request.content_length if chunked else request.content_length or 0
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes as they come. *Raises* ``too_large`` for more than ``limit``."""
-        if self._connection is None:
-            yield from self._read()
-            return
-        usual = self._connection.gettimeout()
-        self._connection.settimeout(self._silence)
-        try:
-            yield from self._read()
-        finally:
-            with suppress(OSError):
-                self._connection.settimeout(usual)
+        while self._left != 0 and not self._broken:
+            wanted = LARGEST_PIECE if self._left is None else min(LARGEST_PIECE, self._left)
+            piece = self._read(wanted)
+            if not piece:
+                break
+            self._count(piece)
+            yield piece
+        self.complete = not self._left and not self._broken
 
-    def _read(self) -> Iterator[bytes]:
-        if self._expected is None and not self._chunked:
-            self.complete = True
-            return
-        left = self._expected
-        with suppress(OSError):  # reset, silence, a chunk that never ended
-            while left != 0:
-                piece = self._stream.read(PIECE_BYTES if left is None else min(PIECE_BYTES, left))
-                if not piece:
-                    break
-                left = None if left is None else left - len(piece)
-                self._count(piece)
-                yield piece
-            self.complete = not left
+    def _read(self, size: int) -> bytes:
+        """After a reset, or chunks that make no sense, once more: what was gathered before."""
+        with suppress(Exception):
+            return bytes(self._stream.read(size))
+        self._broken = True
+        with suppress(Exception):
+            return bytes(self._stream.read(size))
+        return b""
 
     def _count(self, piece: bytes) -> None:
+        if self._left is not None:
+            self._left -= len(piece)
         self._limit -= len(piece)
         if self._limit < 0:
             raise Problem("too_large")

@@ -11,7 +11,8 @@ from flask.blueprints import BlueprintSetupState
 
 from server.api import tus
 from server.api.access import needs, public
-from server.api.bodies import Body, install_slots, stop_reading, upload_slot
+from server.api.bodies import Body, install_slots, upload_slot
+from server.api.patience import connection_of, stop_reading
 from server.api.problem import render
 from server.api.tus import UPLOADS
 from server.domain.evidence import actions, queries
@@ -187,7 +188,7 @@ def _take_bytes(upload: UploadStatus) -> Response | None:
     media, checksum = services().media, tus.read_checksum(request)
     room = (media.limits.upload_bytes if upload.length is None else upload.length) - upload.received
     if (request.content_length or 0) > room:
-        stop_reading(request)
+        stop_reading(connection_of(request))
         raise Problem("too_large", extra={"limit": room})
     with upload_slot(request):
         leased = uploads.take_over(db.session(), media, upload, offset=upload.received)
@@ -197,7 +198,7 @@ def _take_bytes(upload: UploadStatus) -> Response | None:
     _finish(g.upload)
     if body.complete or g.upload.state != "open":
         return None
-    stop_reading(request)
+    stop_reading(connection_of(request))
     answer = render(Problem("unavailable", retry_after=CUT_RETRY_SECONDS))
     answer.headers["Connection"] = "close"
     return answer
