@@ -339,8 +339,6 @@ def _create_feed() -> None:
         sa.Column("item", sa.SmallInteger(), nullable=False),
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("digest", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["record"], ["record.key"], name=op.f("fk_feed_record_record")),
-        sa.ForeignKeyConstraint(["scope"], ["scope.key"], name=op.f("fk_feed_scope_scope")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_feed")),
     )
     op.create_index("ix_feed_record_scope", "feed", ["record", "scope"], unique=False)
@@ -383,12 +381,6 @@ def _create_record_version() -> None:
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("changed", sa.Text(), nullable=False),
         sa.Column("at", sa.String(length=30), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["mutation"], ["mutation.key"], name=op.f("fk_record_version_mutation_mutation")
-        ),
-        sa.ForeignKeyConstraint(
-            ["record"], ["record.key"], name=op.f("fk_record_version_record_record")
-        ),
         sa.PrimaryKeyConstraint("record", "version", name=op.f("pk_record_version")),
     )
 

@@ -2,6 +2,10 @@
 
 Times stand here as RFC 3339 text in UTC, which sorts, reads the same on every database and goes
 out as it is. ``data``, ``body`` and ``changed`` are canonical JSON text.
+
+History and feed name records, scopes and mutations without a foreign key: to check each row again
+cost PostgreSQL more than to write it (measured), what they name is never deleted, and ``verify``
+compares them.
 """
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, SmallInteger, String, Text, text
@@ -149,9 +153,9 @@ class RecordVersion(Base):
 
     __tablename__ = "record_version"
 
-    record: Mapped[int] = mapped_column(ForeignKey("record.key"), primary_key=True)
+    record: Mapped[int] = mapped_column(Key, primary_key=True)
     version: Mapped[int] = mapped_column(Key, primary_key=True)
-    mutation: Mapped[int] = mapped_column(ForeignKey("mutation.key"))
+    mutation: Mapped[int] = mapped_column(Key)
     user: Mapped[str] = mapped_column(String(36))
     device: Mapped[str | None] = mapped_column(String(36))
     writer: Mapped[str] = mapped_column(String(10))
@@ -183,8 +187,8 @@ class Feed(Base):
 
     key: Mapped[int] = mapped_column(Key, primary_key=True)
     seq: Mapped[int | None] = mapped_column(Key)
-    scope: Mapped[int] = mapped_column(ForeignKey("scope.key"))
-    record: Mapped[int] = mapped_column(ForeignKey("record.key"))
+    scope: Mapped[int] = mapped_column(Key)
+    record: Mapped[int] = mapped_column(Key)
     item: Mapped[int] = mapped_column(SmallInteger)
     version: Mapped[int] = mapped_column(Key)
     digest: Mapped[int] = mapped_column(Key)
