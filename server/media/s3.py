@@ -90,7 +90,7 @@ class S3Blobs:
             stop = start + 1  # a range of S3 is never empty; the reader takes none of it
         last = "" if stop is None else stop - 1
         # An empty object has no range at all.
-        wish = {"Range": f"bytes={start}-{last}"} if start or last else {}
+        wish = {"Range": f"bytes={start}-{last}"} if start or stop is not None else {}
         with _told_apart():
             return cast("BinaryIO", self._client.get_object(**self._at(sha256), **wish)["Body"])
 

@@ -28,6 +28,12 @@ class Blob(Base):
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     bytes: Mapped[int] = mapped_column(BigInteger)
     placed_at: Mapped[datetime] = mapped_column(Moment)
+    place: Mapped[str] = mapped_column(String(10), default="local", server_default="local")
+    """How far it is on its way to the bucket: ``local``, ``copied``, ``verified``, ``resting``."""
+    hashed_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When its bytes were last read and hashed again."""
+    fault: Mapped[str | None] = mapped_column(String(10))
+    """What was found then: bytes that are ``missing``, or that ``differ`` from their name."""
     content: Mapped[str | None] = mapped_column(String(20), index=True)
     reason: Mapped[str | None] = mapped_column(String(40))
     type: Mapped[str | None] = mapped_column(String(80))
@@ -56,6 +62,19 @@ class Picture(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     width: Mapped[int]
     height: Mapped[int]
+
+
+class Orphan(Base):
+    """A blob that no row names, since when; it goes when it was one for long enough."""
+
+    __tablename__ = "orphan"
+    __table_args__ = (UniqueConstraint("store", "sha256"),)
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    store: Mapped[str] = mapped_column(String(10))
+    """``originals`` or ``pictures``."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime] = mapped_column(Moment)
 
 
 class Upload(Base):
