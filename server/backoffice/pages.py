@@ -12,6 +12,7 @@ from server.backoffice import (
     decisions,
     door,
     languages,
+    matches,
     photos,
     queue,
     record,
@@ -25,7 +26,7 @@ from server.errors import LANGUAGES, Problem
 from server.services import Services
 
 TRANSLATIONS = Path(__file__).with_name("translations")
-PAGES = (assets, decisions, door, photos, queue, record, settling)
+PAGES = (assets, decisions, door, matches, photos, queue, record, settling)
 """Importing a page puts its views on the blueprint."""
 
 

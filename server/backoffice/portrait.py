@@ -81,7 +81,7 @@ def portray(reader: Principal, sight: Sight) -> Portrait:
         flags=words.flags(lens, kind, record.data.get("flags", ())),
         facts=facts,
         decision=_decision(lens, sight),
-        photos=photo_exhibits(lens, registry, sight.photos),
+        photos=photo_exhibits(lens, registry, sight.photos, sight.matches),
         signatures=signature_exhibits(lens, registry, sight.signatures),
         versions=version_views(lens, kind, sight.versions),
         kept=kept_views(lens, kind, sight.kept),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import render_template
+from flask import redirect, render_template, url_for
 
 from server.backoffice.blueprint import Page, blueprint
 from server.backoffice.door import signed_in
@@ -16,6 +16,8 @@ from server.people import audit
 from server.people.principal import Principal
 from server.services import services
 
+MATCH = "photo_match"
+"""A kind with a page of its own, which shows what a list of facts cannot."""
 CONFIDENTIAL = frozenset({"customer"})
 """K4: kinds of which every opening is noted."""
 
@@ -38,6 +40,8 @@ class Typed:
 def show_record(principal: Principal, record: str) -> Page:
     """B4: everything about a record that the person may open."""
     sight = look_at(principal, record)
+    if sight.kind.name == MATCH:
+        return redirect(url_for("office.show_match", match=record))
     if sight.kind.name in CONFIDENTIAL:
         now = services().clock.now()
         audit.note_opening(db.session(), user=principal.user, record=record, at=now)

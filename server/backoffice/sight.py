@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from server.casework.queries import OpenWork
 from server.domain import queries
+from server.domain.evidence.queries import matches_about
 from server.domain.queries import Photo, Reference, Signature
 from server.domain.review.restoring import KEPT, may_restore
 from server.errors import Problem
@@ -27,6 +28,8 @@ class Sight:
     kept: tuple[StoredRecord, ...]
     photos: tuple[Photo, ...]
     signatures: tuple[Signature, ...]
+    matches: dict[str, list[StoredRecord]]
+    """B3: photo → what is known of other photos like it."""
     work: OpenWork | None
     decidable: bool
     """B2: whether the reader may decide it as it stands."""
@@ -53,14 +56,16 @@ def look_at(reader: Principal, record: str) -> Sight:
     kind = registry.get(found.kind) if found else None
     if found is None or kind is None:
         raise Problem("not_found")
+    photos = queries.photos_of(session, record)
     return Sight(
         record=found,
         kind=kind,
         references=queries.references(session, registry, reader, [found])[found.id],
         versions=tuple(history(session, record)),
         kept=(found,) if found.kind in KEPT else tuple(kept_about(session, record)),
-        photos=queries.photos_of(session, record),
+        photos=photos,
         signatures=queries.signatures_of(session, record),
+        matches=matches_about(session, registry, reader, [one.record for one in photos]),
         work=queries.open_item(session, record),
         decidable=_is_decidable(reader, found, kind),
         restorable=_is_restorable(reader, found, kind),

@@ -30,6 +30,7 @@ ROLES = {
     "administrator": lazy_gettext("Administrator"),
 }
 TASKS = {
+    "compare": lazy_gettext("Compare two photos"),
     "parked": lazy_gettext("Handed in and refused"),
     "review": lazy_gettext("Review"),
     "intake": lazy_gettext("Intake"),
@@ -47,6 +48,9 @@ REASONS = {
     "mocked": lazy_gettext("The device said that its position was made up."),
     "gallery": lazy_gettext("Chosen from the gallery, not taken with the app's camera."),
     "not_the_role": lazy_gettext("Whoever sent it does not hold the role it was signed in."),
+    "blurred": lazy_gettext("The picture is unsharp; it may have to be taken again."),
+    "dark": lazy_gettext("The picture is dark; it may have to be taken again."),
+    "too_bright": lazy_gettext("The picture is too bright; it may have to be taken again."),
     "parent_withdrawn": lazy_gettext("The record above it was taken back."),
 }
 SEALS = {

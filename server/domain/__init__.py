@@ -4,6 +4,7 @@ from server.domain.cases.kinds import cross_region_case_kind
 from server.domain.customers.kinds import customer_kind
 from server.domain.evidence.kept import conflict_kind, parked_kind
 from server.domain.evidence.kinds import photo_kind, signature_kind
+from server.domain.evidence.matches import photo_match_kind
 from server.domain.money.kinds import receipt_kind
 from server.domain.visits.kinds import visit_kind, visit_report_kind
 from server.policy import Policy
@@ -22,4 +23,5 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
     )
     parents = {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in records}
     evidence = (photo_kind(policy, parents), signature_kind(parents))
-    return (*records, *evidence, conflict_kind(), parked_kind(policy))
+    found = (photo_match_kind(policy), conflict_kind(), parked_kind(policy))
+    return (*records, *evidence, *found)

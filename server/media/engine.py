@@ -1,7 +1,7 @@
 """What the functions of this room share besides a session, as one frozen value. No rules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from server.ids import IdMaker
 from server.media.blobs import BlobStore
 from server.media.disk import DiskBlobs
 from server.media.parts import PartFiles
+from server.media.similarity_scan import PrintMatrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Media:
     limits: Limits
     wake: Callable[[str], object]
     """Hints, after the commit, that the blob with this hash can be looked into; may be lost."""
+    prints: PrintMatrix = field(default_factory=PrintMatrix)
+    """What this process has read of the hashes of pictures; filled when it first compares."""
 
 
 def wake_nobody(_sha256: str) -> None:

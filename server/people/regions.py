@@ -1,5 +1,7 @@
 """The region tree: planted by an administrator, read as paths. Callers hold the transaction."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Store
 
@@ -41,6 +43,20 @@ def need_region(store: Store, name: str) -> Region:
     if len(found) != 1:
         raise Problem("not_found")
     return found[0]
+
+
+def nearest_common(store: Store, regions: Iterable[str | None]) -> str | None:
+    """The smallest region that holds all of ``regions``; None where there is none.
+
+    Whoever has a role there has it in each of them.
+    """
+    wanted = set(regions)
+    paths = list(store.scalars(select(Region.path).where(Region.id.in_(wanted - {None}))))
+    if None in wanted or len(paths) != len(wanted):
+        return None
+    above = [path.strip("/").split("/") for path in paths]
+    shared = [step[0] for step in zip(*above, strict=False) if len(set(step)) == 1]
+    return shared[-1] if shared else None
 
 
 def subtree(store: Store, region: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ import structlog
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from server.domain.evidence import actions
+from server.domain.evidence import actions, comparing
 from server.extensions import db
 from server.media.pictures import examine_blob, list_unexamined
 from server.media.sweep import clear_parts, expire_uploads, finish_stored
@@ -42,13 +42,17 @@ def keep_days(session: Session, services: Services) -> int:
     if not mark_day(session, now):
         return 0
     months = services.policy.sync.hold_months
-    return 1 + sweep_aged(session, services.sync, months=months) + compact(session, now)
+    moved = comparing.follow_photos(session, services.sync)
+    return 1 + moved + sweep_aged(session, services.sync, months=months) + compact(session, now)
 
 
 STEPS: tuple[Step, ...] = (
     lambda session, services: finish_stored(session, services.media),
     look_into_blobs,
     lambda session, services: actions.tell_arrivals(session, services.sync, services.media),
+    lambda session, services: comparing.compare_photos(
+        session, services.sync, services.media, services.policy.photos
+    ),
     lambda session, _services: number_feed(session),
     lambda session, services: sweep_waiting(
         session, services.sync, term=timedelta(days=services.policy.sync.waiting_days)

@@ -10,6 +10,7 @@ from server.media.adopting import adopt
 from server.media.engine import Media
 from server.media.queries import Due, find_verified
 from server.media.settling import tell_due
+from server.media.similarity_search import ask_comparison
 from server.people.principal import Principal
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
@@ -51,6 +52,8 @@ def bytes_arrived(session: Session, sync: Sync, due: Due) -> bool:
     record = find_record(session, due.photo)
     if record is None:
         return False
+    if _is_own(record, due) and record.kind == "photo" and due.content is not None:
+        ask_comparison(session, due.photo, due.sha256)  # before the telling, which may be the last
     changed = _changed(record, due)
     if not changed:
         return True
@@ -68,11 +71,15 @@ def bytes_arrived(session: Session, sync: Sync, due: Due) -> bool:
     return result.get("outcome") in TAKEN
 
 
+def _is_own(record: StoredRecord, due: Due) -> bool:
+    """Whether these bytes are what the record's own user declared of it."""
+    return record.creator == due.user and record.data.get("sha256") == due.sha256
+
+
 def _changed(record: StoredRecord, due: Due) -> dict[str, Any]:
     """The fields that are not yet as ``due`` says; none where the bytes are not this record's."""
-    own = record.creator == due.user and record.data.get("sha256") == due.sha256
     lesser = due.state == "refused" and record.data.get("state") == "verified"
-    if not own or lesser or not record.live:
+    if not _is_own(record, due) or lesser or not record.live:
         return {}
     said = _said(due, is_photo=record.kind == "photo")
     return {name: value for name, value in said.items() if record.data.get(name) != value}
@@ -99,8 +106,6 @@ def _exif(claims: Mapping[str, str], dropped: Mapping[str, str]) -> dict[str, An
     """What a file claims, and what of it made no sense, in the shape of the record's field."""
     place = {name: claims[name] for name in PLACE & claims.keys()}
     said: dict[str, Any] = {name: text for name, text in claims.items() if name not in PLACE}
-    return (
-        said
-        | ({"position": place} if place else {})
-        | ({"dropped": dict(dropped)} if dropped else {})
-    )
+    said |= {"position": place} if place else {}
+    senseless = [{"claim": name, "why": why} for name, why in sorted(dropped.items())]
+    return said | ({"dropped": senseless} if senseless else {})

@@ -1,7 +1,7 @@
 """Reads that join the two engines: which bytes a photo wants, what arrived, who may see them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -10,12 +10,19 @@ from server.clock import to_wire
 from server.media.engine import Media
 from server.media.queries import Held, find_held, find_picture, find_verified
 from server.media.receiving import Brought
+from server.media.similarity_search import pairs_about
 from server.people.principal import Principal
 from server.proof.acknowledgement import is_own, sign
 from server.sync.engine import Sync
 from server.sync.epochs import current_epoch
-from server.sync.kinds import Data
-from server.sync.queries import creation_received, find_record, may_open
+from server.sync.kinds import Data, Registry
+from server.sync.queries import (
+    StoredRecord,
+    creation_received,
+    find_record,
+    find_records,
+    may_open,
+)
 
 PHOTO_DOMAIN = b"fieldstamp-photo-1\n"
 ACKNOWLEDGED = frozenset({"photo", "sha256", "bytes", "epoch", "server_time", "sig"})
@@ -78,6 +85,30 @@ def find_bytes(
         return Found(held=made, type="image/jpeg")
     small = find_held(session, photo, record.data.get("preview_sha256", ""))
     return None if small is None else Found(held=small, type=UNKNOWN_TYPE)
+
+
+def matches_about(
+    session: Session, registry: Registry, reader: Principal, photos: Iterable[str]
+) -> dict[str, list[StoredRecord]]:
+    """B3: photo → what is known of other photos like it, the weightiest first.
+
+    P5: only what ``reader`` may open, which is what is in reach of a role that covers both.
+    """
+    wanted = set(photos)
+    pairs = pairs_about(session, wanted)
+    found = find_records(session, [pair.record for pair in pairs])
+    told: dict[str, list[StoredRecord]] = {photo: [] for photo in wanted}
+    for pair in pairs:
+        match = found.get(pair.record)
+        if match is None or not may_open(registry, reader, match):
+            continue
+        for photo in {pair.photo, pair.earlier} & wanted:
+            told[photo].append(match)
+    return {photo: sorted(listed, key=_weight) for photo, listed in told.items()}
+
+
+def _weight(match: StoredRecord) -> int:
+    return -int(match.data["weight"])
 
 
 def acknowledged_bytes(session: Session, sync: Sync, user: str, shown: object) -> Brought | None:

@@ -36,8 +36,20 @@ REASONS = {
     "ended": ("解码程序中止", "The decoder gave up"),
 }
 """Why there is no preview; the bytes are kept whatever it is."""
+DROPPED = {
+    "format": ("格式不符", "No value of its kind"),
+    "range": ("超出范围", "Out of range"),
+    "zero": ("为零", "Zero"),
+}
 MEDIA_TYPE = "^[a-z0-9][a-z0-9_.+-]{0,62}/[a-z0-9][a-z0-9_.+-]{0,62}$"
 SIGNATURE_FLAGS = {"not_the_role": ("提交人无此职务", "Sent by somebody without that role")}
+
+
+class DroppedClaim(Shape):
+    """A claim that made no sense, and why."""
+
+    claim = shapes.text("声明", "Claim", limit=80, required=True)
+    why = shapes.choice("原因", "Why", DROPPED, required=True)
 
 
 class ExifClaims(Shape):
@@ -48,7 +60,9 @@ class ExifClaims(Shape):
     model = shapes.text("型号", "Model", limit=80)
     software = shapes.text("软件", "Software", limit=80)
     position = shapes.position("位置", "Position")
-    dropped = shapes.values("不合理而未采用", "Dropped as senseless")
+    dropped = shapes.listing(
+        "不合理而未采用", "Dropped as senseless", shapes.inner("声明", "Claim", DroppedClaim)
+    )
 
 
 class Bytes(Shape):
