@@ -29,6 +29,12 @@ def metadata(values: Mapping[str, str]) -> str:
     )
 
 
+def checksum(content: bytes, algorithm: str = "sha256") -> dict[str, str]:
+    """``Upload-Checksum`` of ``content``."""
+    mark = base64.b64encode(hashlib.new(algorithm, content).digest()).decode()
+    return {"Upload-Checksum": f"{algorithm} {mark}"}
+
+
 def created(
     new_id: Callable[[], str], kind: str, record: str, values: dict[str, Any]
 ) -> dict[str, Any]:
@@ -110,6 +116,13 @@ class Carrier:
         }
         headers |= BODY if body else {}
         return self.client.post(UPLOADS, data=body, headers=headers)
+
+    def ask(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> TestResponse:
+        """Any tus request; ``headers`` outweigh those that each has."""
+        sent = {**self.device.headers, **TUS, **(BODY if body else {}), **(headers or {})}
+        return self.client.open(url, method=method, headers=sent, data=body)
 
     def begin(self, photo: str, length: int, **said: str) -> str:
         """The address of a new upload."""
