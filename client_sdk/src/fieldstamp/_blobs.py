@@ -42,8 +42,7 @@ class Blobs:
         try:
             self._disk.make_folder(self._folder)
             self._disk.make_folder(final.parent)
-            if not self.is_whole(name):
-                self._place(content, final)
+            self._place(content, final)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise StorageFullError("there is no space left for these bytes") from error
@@ -51,9 +50,12 @@ class Blobs:
         return name
 
     def is_whole(self, name: str) -> bool:
-        """Whether the bytes are here and still have their hash."""
+        """Whether the bytes are here, can be read, and still have their hash."""
         path = self._path(name)
-        return self._disk.exists(path) and sha256_hex(self._disk.read(path)) == name
+        try:
+            return self._disk.exists(path) and sha256_hex(self._disk.read(path)) == name
+        except OSError:  # P8: a file that the disk does not give back stops nothing but itself
+            return False
 
     def piece(self, name: str, *, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``."""
@@ -72,9 +74,11 @@ class Blobs:
         return self._disk.read(self._path(name))
 
     def _place(self, content: bytes, final: Path) -> None:
+        """P6: published even where the bytes are here, since a killed save may have left them
+        under a name that has not reached the disk."""
         part = final.with_suffix(".part")
         self._disk.write_new(part, content)
-        if self._disk.exists(final):
+        if self._disk.exists(final) and not self.is_whole(final.name):
             self._disk.replace(part, final)
         else:
             self._disk.publish(part, final)

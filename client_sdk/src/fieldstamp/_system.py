@@ -58,6 +58,9 @@ class SystemEntropy:
 class SystemDisk:
     """Ordinary files, flushed before anything relies on them."""
 
+    def __init__(self) -> None:
+        self._flushed: set[Path] = set()
+
     def write_new(self, path: Path, content: bytes) -> None:
         """Writes and flushes ``path``; an unfinished file of that name is started again."""
         with path.open("wb") as part:
@@ -99,11 +102,12 @@ class SystemDisk:
         return path.exists()
 
     def make_folder(self, path: Path) -> None:
-        """Makes ``path`` if missing; its name is flushed too."""
-        if path.is_dir():
+        """Makes ``path`` if missing; its name is flushed too, whoever made it (P6)."""
+        if path in self._flushed and path.is_dir():
             return
         path.mkdir(parents=True, exist_ok=True)
         _flush_folder(path.parent)
+        self._flushed.add(path)
 
 
 class FileLock:
