@@ -37,7 +37,7 @@ _LOOK_AGAIN = frozenset({409, 413, 423, 460})
 
 
 class _StoppedError(Exception):
-    """An upload was refused too often; its row says so."""
+    """An upload cannot go on without a person; its row says why."""
 
 
 class Sender:
@@ -65,10 +65,8 @@ class Sender:
         Raises OfflineError, ServerBusyError and LoginNeededError where nothing more can be sent
         now; what concerns this file alone is stored with it and stops nothing else (P8).
         """
-        if not self._blobs.is_whole(upload.sha256):
-            self._mark(upload, state="stopped", problem={"code": "damaged"})
-            return
         try:
+            self._need_whole(upload)
             yield from self._send_whole(upload)
         except _StoppedError:
             return
@@ -77,6 +75,12 @@ class Sender:
         except (RefusedError, ServerFailedError) as error:
             problem = {"code": error.code, "title": str(error), "action": error.action}
             self._mark(upload, state="ready", problem=problem)
+
+    def _need_whole(self, upload: Upload) -> None:
+        """Raises _StoppedError where the bytes are not those that were saved."""
+        if not self._blobs.is_whole(upload.sha256):
+            self._mark(upload, state="stopped", problem={"code": "damaged"})
+            raise _StoppedError
 
     def _send_whole(self, upload: Upload) -> Iterator[Progress]:
         offset, furthest, standstills, key = -1, -1, 0, upload.key
@@ -124,7 +128,7 @@ class Sender:
         return self._placed(upload, response)
 
     def _patch(self, upload: Upload, offset: int) -> tuple[Upload, int]:
-        piece = self._blobs.piece(upload.sha256, offset=offset, size=self._chunk)
+        piece = self._piece(upload, offset)
         headers = {
             **_TUS,
             "Content-Type": "application/offset+octet-stream",
@@ -139,6 +143,13 @@ class Sender:
             raise
         self._fit(self._clock.monotonic_ms() - started)
         return self._placed(upload, response)
+
+    def _piece(self, upload: Upload, offset: int) -> bytes:
+        try:
+            return self._blobs.piece(upload.sha256, offset=offset, size=self._chunk)
+        except OSError:
+            self._need_whole(upload)
+            raise
 
     def _placed(self, upload: Upload, response: Response) -> tuple[Upload, int]:
         """Where the upload stands after an answer."""
