@@ -292,8 +292,9 @@ def load_heads(rows: Rows, loaded: Loaded, ids: Iterable[str]) -> None:
     among = rows.among("id")
     lock = "" if rows.sqlite else " ORDER BY id FOR UPDATE"
     found = rows.select(
-        f"SELECT {HEAD_COLUMNS} FROM record WHERE {among}"
-        f" OR key IN (SELECT parent FROM record WHERE {among}){lock}",
+        # A union, for with OR either database reads the whole table.
+        f"SELECT {HEAD_COLUMNS} FROM record WHERE key IN (SELECT key FROM record WHERE {among}"
+        f" UNION SELECT parent FROM record WHERE {among}){lock}",
         listed,
         listed,
     )

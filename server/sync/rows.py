@@ -99,9 +99,11 @@ class Rows:
             [[last]] = self.select(f"SELECT coalesce(max(key), 0) FROM {table.name}")
             return list(range(last + 1, last + 1 + count))
         rows = self.select(
-            "SELECT nextval(?::regclass) FROM generate_series(1, ?)", f"{table.name}_key_seq", count
+            "SELECT array_agg(nextval(?::regclass)) FROM generate_series(1, ?)",
+            f"{table.name}_key_seq",
+            count,
         )
-        return [row[0] for row in rows]
+        return sorted(rows[0][0])
 
 
 @cache

@@ -35,7 +35,11 @@ class Snapshot:
     unnumbered: bool
 
 
-PENDING = "(SELECT count(*) FROM (SELECT 1 FROM feed WHERE seq IS NULL LIMIT 1) AS pending)"
+PENDING = (
+    "(SELECT count(*) FROM (SELECT 1 FROM feed WHERE seq IS NULL ORDER BY key LIMIT 1) AS pending)"
+)
+"""The order keeps the look on the index of rows without a number. After many of them were seen at
+once PostgreSQL expects to meet one anywhere, and without it would read the whole feed."""
 
 
 def look(session: Session, reader: Principal) -> Snapshot:
