@@ -39,7 +39,6 @@ from server.sync.push import Envelope, push_batch
 from tests.concurrency.postgres import running_postgres
 
 BATCH = 100
-LONGEST_HOLD_S = 0.04
 ROLLED_BACK = 0.1
 REGION = "01930000-0000-7000-8000-000000000001"
 
@@ -73,6 +72,7 @@ class Run:
     writers: int
     pollers: int
     hold: float
+    longest: float
     naive: bool
     seed: int
 
@@ -119,7 +119,7 @@ def write(run: Run, number: int, ready: Barrier) -> None:
 
     @event.listens_for(session, "before_commit")
     def delay(_session: Session) -> None:
-        time.sleep(hold.pop() if hold else chance.random() * LONGEST_HOLD_S)
+        time.sleep(hold.pop() if hold else chance.random() * run.longest)
         if chance.random() < ROLLED_BACK:
             raise RolledBack
 
@@ -263,7 +263,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--writers", type=int, default=32)
     parser.add_argument("--pollers", type=int, default=4)
-    parser.add_argument("--hold", type=float, default=3.0)
+    parser.add_argument("--hold", type=float, default=3.0, help="seconds of the one long hold")
+    parser.add_argument(
+        "--longest",
+        type=float,
+        default=0.04,
+        help="seconds up to which every transaction is held; more of it leaves room to follow",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--naive", action="store_true")
     given = vars(parser.parse_args(arguments))
