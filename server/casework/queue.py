@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import cast
 
-from sqlalchemy import Table, insert, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from server.casework.items import Effect, OpenItem
 from server.casework.tables import Item
 from server.clock import to_wire
+from server.rows import Row, Rows, as_table
 from server.values import Value
 
-OPEN = insert(cast("Table", Item.__table__))
-"""Rows of the plain table: as objects of the model each one costs several times as much."""
+ITEM = as_table(Item)
+ASKED = ("role", "task", "opened_at", "due_at")
 
 
 class Asked(Value, frozen=True):
@@ -41,22 +41,17 @@ def apply(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) ->
     wanted = {one.effect for one in asked}
     items = {effect: _item(effect, at) for effect in wanted if isinstance(effect, OpenItem)}
     opened = [
-        {"record": one.record, "kind": one.kind, "region": one.region, **items[one.effect]}
+        (one.record, one.kind, one.region, *items[one.effect])
         for one in last.values()
         if isinstance(one.effect, OpenItem)
     ]
-    if opened:
-        session.connection().execute(OPEN, opened)
+    Rows(session).insert(ITEM, ("record", "kind", "region", *ASKED), opened)
 
 
-def _item(effect: OpenItem, at: datetime) -> dict[str, str]:
-    """What every item that is opened for ``effect`` says alike."""
-    return {
-        "role": effect.role.value,
-        "task": effect.task,
-        "opened_at": to_wire(at),
-        "due_at": to_wire(at + effect.term),  # X8: office clocks start at the server
-    }
+def _item(effect: OpenItem, at: datetime) -> Row:
+    """What every item that is opened for ``effect`` says alike, in the order of ASKED."""
+    due_at = at + effect.term  # X8: office clocks start at the server
+    return (effect.role.value, effect.task, to_wire(at), to_wire(due_at))
 
 
 def move(session: Session, regions: Mapping[str, str | None]) -> None:

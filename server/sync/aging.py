@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from server.clock import to_wire
 from server.db import begin_snapshot, told_faults, transaction
+from server.rows import Row, Rows, as_table
 from server.sync import feed
 from server.sync.batch import LIVE
 from server.sync.engine import Sync
 from server.sync.feed import FeedRow, record_digest
-from server.sync.rows import Row, Rows, as_table
 from server.sync.store import find_scopes
 from server.sync.tables import LEAVE, PUT, WITHDRAWAL, FeedMark, Record
 

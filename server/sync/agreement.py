@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from server.casework.queries import open_work
 from server.db import begin_snapshot, transaction
+from server.rows import Row, Rows
 from server.sync.derived import CHECKS, FeedEntry, Looked, Mending
 from server.sync.engine import Sync
 from server.sync.feed import number_feed
@@ -21,7 +22,6 @@ from server.sync.findings import Finding, What
 from server.sync.history import Version, retell
 from server.sync.load import HEAD_COLUMNS, read_head
 from server.sync.merge import ABSENT, is_equal
-from server.sync.rows import Row, Rows
 
 CHUNK = 200
 """Records that are read, and mended, at once."""

@@ -11,12 +11,12 @@ from server.casework.queries import OpenWork
 from server.casework.queue import Asked
 from server.clock import from_wire
 from server.proof.encoding import canonical, sha256_hex
+from server.rows import Rows, as_table
 from server.sync import feed
 from server.sync.batch import LIVE, Head
 from server.sync.feed import FeedRow, record_digest
 from server.sync.findings import What
 from server.sync.history import Retold, comparable
-from server.sync.rows import Rows, as_table
 from server.sync.store import pack_versions, scope_sums
 from server.sync.tables import LEAVE, PUT, WITHDRAWAL, Feed, Record
 from server.values import replace

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.people.principal import Principal
+from server.rows import Rows
 from server.sync.answers import Told, result_of
 from server.sync.engine import Sync
 from server.sync.load import known_mutations
-from server.sync.rows import Rows
 from server.sync.tables import MutationRow
 from server.sync.wire import read_mutation
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from server.db import transaction
-from server.sync.rows import Row, Rows, as_table
+from server.rows import Row, Rows, as_table
 from server.sync.tables import PUT, Feed, Scope
 
 FEED, SCOPE = as_table(Feed), as_table(Scope)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from server.db import transaction
-from server.sync.rows import Rows, as_table
+from server.rows import Rows, as_table
 from server.sync.tables import DeviceLoss, DeviceScope
 
 DEVICE_SCOPE, DEVICE_LOSS = as_table(DeviceScope), as_table(DeviceLoss)

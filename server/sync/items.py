@@ -6,8 +6,8 @@ from functools import lru_cache
 import orjson
 
 from server.people.principal import Principal
+from server.rows import Row, Rows
 from server.sync.batch import LIVE
-from server.sync.rows import Row, Rows
 
 RECORD_COLUMNS = "key, id, kind, version, state, parent, scopes, hash, data, aged"
 

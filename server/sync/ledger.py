@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from server.proof.encoding import sha256_hex
 from server.proof.seal import digest_of
+from server.rows import Row, Rows, as_table
 from server.sync.agreement import moment, number_all
 from server.sync.feed import to_signed, to_wire_sum
 from server.sync.findings import Finding
-from server.sync.rows import Row, Rows, as_table
 from server.sync.tables import PUT, Scope
 
 CHUNK = 500

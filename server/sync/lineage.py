@@ -6,8 +6,8 @@ before counts at most as the version that the record had when the next epoch beg
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from server.rows import Rows
 from server.sync.load import Loaded, Waiting
-from server.sync.rows import Rows
 from server.sync.wire import Mutation
 from server.values import replace
 

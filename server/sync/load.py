@@ -8,12 +8,12 @@ import orjson
 
 from server.people.principal import Principal
 from server.proof.seal import Link
+from server.rows import Row, Rows
 from server.sync.batch import Head, Sender
 from server.sync.decide import ids_in
 from server.sync.kept import names_kept
 from server.sync.kinds import Placement, Registry
 from server.sync.merge import FieldVersion
-from server.sync.rows import Row, Rows
 from server.sync.tables import LEAVE
 from server.sync.wire import Mutation, Outcome, read_mutation
 from server.values import Value, replace

@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from server.clock import to_wire
 from server.db import told_faults
 from server.people.principal import Principal
+from server.rows import Row
 from server.sync.cursor import Backfill, Cursor
 from server.sync.engine import Sync
 from server.sync.epochs import follow_epoch
 from server.sync.feed import to_wire_sum
 from server.sync.given import ToldDevice, note_told
 from server.sync.items import held_scopes, item_text, records_by_key
-from server.sync.rows import Row
 from server.sync.view import ScopeRow, Snapshot, look
 
 MAX_PAGE = 1000

@@ -19,13 +19,13 @@ from server.errors import Problem
 from server.people import devices, rights
 from server.people.principal import Principal
 from server.proof.seal import Verdict, judge
+from server.rows import Rows
 from server.sync.answers import Told, result_of
 from server.sync.batch import Batch, Sender
 from server.sync.deciding import MENDED_SECONDS, Deciding, Pending
 from server.sync.engine import Sync
 from server.sync.lineage import rebase
 from server.sync.load import Loaded, known_links, load
-from server.sync.rows import Rows
 from server.sync.store import Decided, Writing, keep_reused, write
 from server.sync.wire import MAX_BATCH, Mutation, Unreadable, links_of, read_mutation
 from server.values import replace

@@ -7,6 +7,7 @@ from typing import Any
 
 from server.proof.encoding import canonical, sha256_hex
 from server.proof.seal import Verdict
+from server.rows import Row, Rows, as_table
 from server.sync import feed
 from server.sync.batch import LIVE, Head, Sender, Written
 from server.sync.feed import FeedRow, ScopeSum, record_digest
@@ -14,7 +15,6 @@ from server.sync.kinds import Registry
 from server.sync.load import Loaded, load_below
 from server.sync.merge import ABSENT, FieldVersion
 from server.sync.moves import follow, movers
-from server.sync.rows import Row, Rows, as_table
 from server.sync.tables import (
     LEAVE,
     PUT,

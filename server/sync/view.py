@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from server.db import begin_snapshot
 from server.people.principal import Principal
+from server.rows import Rows
 from server.sync.feed import number_feed
-from server.sync.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)

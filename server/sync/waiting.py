@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from server.clock import to_wire
 from server.db import told_faults, transaction
 from server.people import rights
+from server.rows import Rows
 from server.sync.batch import Sender
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
-from server.sync.rows import Rows
 from server.sync.wire import MAX_BATCH
 
 KIND = "kind:"

@@ -17,10 +17,10 @@ from server.journal.capture import DECISIONS
 from server.journal.keeping import Silence, StoreJournal, find_head, move_head
 from server.journal.lines import Change, Head, Line
 from server.people import rights
+from server.rows import Rows
 from server.sync import epochs
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
-from server.sync.rows import Rows
 
 log = structlog.get_logger()
 

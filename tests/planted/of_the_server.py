@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,15 +10,15 @@ from server.db import AfterCommit, transaction
 from server.errors import Problem
 from server.people.principal import Principal
 from server.proof.acknowledgement import Acknowledged, acknowledge
+from server.rows import Rows
 from server.sync.batch import LIVE, Batch, Decision, Head
 from server.sync.cursor import Cursor
 from server.sync.engine import Sync
 from server.sync.feed import FeedRow
 from server.sync.merge import Merged
 from server.sync.push import Envelope, Pushed
-from server.sync.rows import Rows
 from server.sync.tables import LEAVE, WITHDRAWAL
-from tests.planted.bug import Bed
+from tests.planted.bug import Bed, altered
 
 BED = Bed()
 PUSH = "server.sync.push:push_batch"
@@ -112,7 +111,7 @@ def a_scope_that_was_gained_is_not_back_filled(
     """Of a scope that a device gains it is sent the first page of what was there before."""
 
     def faulty(cursor: Cursor, secret: str) -> str:
-        return write(replace(cursor, backfills=()), secret)
+        return write(altered(cursor, backfills=()), secret)
 
     return faulty
 
@@ -160,7 +159,7 @@ def scopes_are_read_from_the_cursor(pull: Callable[..., bytes]) -> Callable[...,
     ) -> bytes:
         known = Cursor.read(sync.secret, cursor) if cursor else None
         if known is not None:
-            reader = replace(reader)
+            reader = altered(reader)
             object.__setattr__(reader, "scopes", known.scopes)
         return pull(sync, session, reader, cursor=cursor, limit=limit)
 
@@ -173,7 +172,7 @@ def the_last_writer_wins(merge: Callable[..., Merged]) -> Callable[..., Merged]:
 
     def faulty(*given: Any) -> Merged:
         merged = merge(*given)
-        return replace(merged, taken={**merged.taken, **merged.lost}, lost={})
+        return altered(merged, taken={**merged.taken, **merged.lost}, lost={})
 
     return faulty
 
@@ -185,10 +184,10 @@ def what_is_frozen_can_be_changed(merge: Callable[..., Merged]) -> Callable[...,
     def faulty(kind: Any, *given: Any) -> Merged:
         if kind is not None:
             soft = {
-                name: replace(spec, rule="review") if spec.rule == "frozen" else spec
+                name: altered(spec, rule="review") if spec.rule == "frozen" else spec
                 for name, spec in kind.fields.items()
             }
-            kind = replace(kind, fields=soft)
+            kind = altered(kind, fields=soft)
         return merge(kind, *given)
 
     return faulty
@@ -196,7 +195,7 @@ def what_is_frozen_can_be_changed(merge: Callable[..., Merged]) -> Callable[...,
 
 def _without(decision: Decision, kind: str) -> Decision:
     kept = tuple(one for one in decision.writes if one.head.kind != kind)
-    return replace(decision, writes=kept)
+    return altered(decision, writes=kept)
 
 
 @BED.bug(DECIDE, breaks="P6", caught_by=())
@@ -227,7 +226,7 @@ def an_edit_brings_back_what_was_withdrawn(
 
     def faulty(batch: Batch, record: str) -> Head | None:
         head = visible(batch, record)
-        return head and replace(head, state=LIVE)
+        return head and altered(head, state=LIVE)
 
     return faulty
 
@@ -271,7 +270,7 @@ def a_batch_is_taken_in_the_order_of_its_clocks(push: Push) -> Push:
         places = sorted(range(len(raw)), key=lambda place: _wall(raw[place]))
         pushed = push(sync, session, envelope, [raw[place] for place in places])
         by_place = dict(zip(places, pushed.results, strict=True))
-        return replace(pushed, results=[by_place[place] for place in range(len(raw))])
+        return altered(pushed, results=[by_place[place] for place in range(len(raw))])
 
     return faulty
 
