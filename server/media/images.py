@@ -118,9 +118,10 @@ def _read_picture(file: BinaryIO, type_: str) -> Result:
             return refusal
         width, height = image.size
         frames = int(getattr(image, "n_frames", 1))
-        main, details, position = _metadata(image)
+        _load(image)
+        main, details, position = _metadata(image)  # of a PNG only after it was decoded
         orientation = main.get(ORIENTATION)
-        preview = _decode(image, orientation)
+        preview = _turn_upright(_shrink_flat(image), orientation)
     claims, dropped = read_claims(main, details, position)
     gray = preview.convert("L")
     return Picture(
@@ -156,20 +157,28 @@ def _metadata(image: Image.Image) -> tuple[Tags, Tags, Tags]:
         return {}, {}, {}
 
 
-def _decode(image: Image.Image, orientation: Any) -> Image.Image:
-    """The first frame, upright, in RGB, at most ``PREVIEW_PIXELS`` on its longer side."""
+def _load(image: Image.Image) -> None:
+    """Decodes the first frame, a JPEG no larger than is needed. Raises what the codec raises."""
     scale = min(1.0, PREVIEW_PIXELS / max(image.size))
     # A box of the picture's own shape: a square one makes the decoder read at full size.
     image.draft("RGB", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
     if image.width * image.height > MAX_DECODED:
         raise MemoryError
     image.load()
+
+
+def _shrink_flat(image: Image.Image) -> Image.Image:
+    """RGB on white in standard colours, at most ``PREVIEW_PIXELS`` on the longer side."""
     flat = _flatten(image)
     flat.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS), reducing_gap=None)
     if image.mode == "RGB" and image.info.get("icc_profile"):
         flat = _to_standard_colours(flat, image.info["icc_profile"])
+    return flat
+
+
+def _turn_upright(image: Image.Image, orientation: Any) -> Image.Image:
     turn = UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return flat if turn is None else flat.transpose(turn)
+    return image if turn is None else image.transpose(turn)
 
 
 def _flatten(image: Image.Image) -> Image.Image:
