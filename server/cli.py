@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,20 @@ from server.demo import show
 from server.errors import Problem, say_field
 from server.extensions import db
 from server.journal.lines import JournalFault
+from server.media.garbage import collect
+from server.media.moving import move_blobs
+from server.media.rehash import rehash_blobs
 from server.people import devices, passwords, regions, users
 from server.people.principal import Role
 from server.services import services
 from server.settings import load
+from server.sync import epochs
 from server.upkeep import backup as backups
 from server.upkeep import manifest as manifests
 from server.upkeep import report, restore
 from server.upkeep.manifest import BackupFault
 from server.upkeep.verify import verify
+from server.work.rounds import REHASHED_BYTES
 from server.work.worker import run_worker
 
 ROLES = click.Choice([role.value for role in Role])
@@ -136,7 +141,10 @@ def create_backup(folder: Path) -> None:
     """Write a backup into FOLDER, which must be new; the server may go on working."""
     with _opened() as store:
         own = services()
-        manifest = backups.create(store.get_bind().engine, own.settings, own.clock, folder)
+        resting = own.media.originals if own.settings.bucket else None
+        manifest = backups.create(
+            store.get_bind().engine, own.settings, own.clock, folder, at_rest=resting
+        )
     click.echo(report.say_manifest(manifest))
     sys.exit(1 if manifest.missing else 0)
 
@@ -181,6 +189,49 @@ def verify_store(repair: bool, photos: bool) -> None:
             left += not found.mended
     click.echo(report.say_verdict(left))
     sys.exit(1 if left else 0)
+
+
+@cli.group()
+def media() -> None:
+    """The bytes of photos, on the disk and in the bucket."""
+
+
+@media.command(name="gc")
+@click.option("--dry-run", is_flag=True, help="List what there is, and change nothing.")
+def collect_garbage(dry_run: bool) -> None:
+    """Remove what takes room and is named by nothing, a week after it was first seen."""
+    with _opened() as store:
+        restored_at = epochs.changed_at(store)
+        for found in collect(store, services().media, restored_at=restored_at, dry_run=dry_run):
+            click.echo(report.say_garbage(found, dry_run=dry_run))
+
+
+@media.command(name="rehash")
+@click.option("--all", "every", is_flag=True, help="Also those that were hashed lately.")
+def rehash(every: bool) -> None:
+    """Hash originals again; status 1 if any is missing or differs from its name."""
+    faulty = 0
+    with _opened() as store:
+        own = services()
+        before = own.clock.now() - timedelta(days=0 if every else own.settings.rehash_days)
+        while found := rehash_blobs(store, own.media, before=before, most_bytes=REHASHED_BYTES):
+            for sha256, fault in found.items():
+                click.echo(f"{sha256} {fault or 'ok'}")
+                faulty += fault is not None
+    sys.exit(1 if faulty else 0)
+
+
+@media.command(name="move")
+@click.option("--days", type=click.IntRange(0), help="Default: `bucket_after_days`.")
+def move(days: int | None) -> None:
+    """Move originals into the bucket, older ones first."""
+    moved = 0
+    with _opened() as store:
+        own = services()
+        age = timedelta(days=own.settings.bucket_after_days if days is None else days)
+        while some := move_blobs(store, own.media, before=own.clock.now() - age):
+            moved += some
+    click.echo(f"{moved} originals came to rest in the bucket.")
 
 
 @cli.group()

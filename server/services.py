@@ -12,6 +12,7 @@ from server.clock import Clock
 from server.domain import all_kinds
 from server.ids import IdMaker
 from server.media.engine import Limits, Media, open_media
+from server.media.s3 import Bucket
 from server.policy import Policy
 from server.settings import Settings, secret_keys, server_key
 from server.sync.engine import Sync
@@ -79,7 +80,19 @@ def build(
                 open_bytes=settings.open_bytes,
             ),
             wake=lambda _sha256: wake(settings),
+            bucket=_bucket(settings),
         ),
+    )
+
+
+def _bucket(settings: Settings) -> Bucket | None:
+    if not settings.bucket:
+        return None
+    return Bucket(
+        name=settings.bucket,
+        endpoint=settings.bucket_endpoint,
+        region=settings.bucket_region,
+        prefix=settings.bucket_prefix,
     )
 
 

@@ -60,6 +60,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How many uploads one person may have under way."""
     open_bytes: int = 4 * 1024 * 1024 * 1024
     """How many bytes they may come to."""
+    bucket: str = ""
+    """S3-compatible bucket in which originals come to rest; empty: they stay in ``data``."""
+    bucket_endpoint: str = ""
+    bucket_region: str = ""
+    bucket_prefix: str = ""
+    bucket_after_days: int = 7
+    """How long an original lies at hand before it is moved."""
+    rehash_days: int = 90
+    """How often each original is read and hashed again; 0: never."""
     log_level: str = "INFO"
 
     def database_url(self) -> str:

@@ -26,3 +26,6 @@ def upgrade() -> None:
     op.add_column("blob", place)
     op.add_column("blob", sa.Column("hashed_at", Moment(timezone=True), nullable=True))
     op.add_column("blob", sa.Column("fault", sa.String(length=10), nullable=True))
+    op.execute("UPDATE blob SET hashed_at = placed_at")
+    op.create_index(op.f("ix_blob_hashed_at"), "blob", ["hashed_at"])
+    op.create_index("ix_blob_place_placed_at", "blob", ["place", "placed_at"])

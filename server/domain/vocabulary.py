@@ -17,6 +17,12 @@ PHOTO_FLAGS = {
 }
 """X2: flags of a photo."""
 
+BYTES_FLAGS = {
+    "bytes_missing": ("文件曾缺失", "Bytes were found missing"),
+    "bytes_differ": ("文件曾与哈希不符", "Bytes were found changed"),
+}
+"""M4: what reading the stored bytes again has found; said once, it stays said."""
+
 PHOTO_ADVICE = {
     "blurred": ("模糊", "Blurred"),
     "dark": ("过暗", "Dark"),

@@ -9,7 +9,8 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -71,6 +72,15 @@ class Stretch(io.RawIOBase):
         super().close()
 
 
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A file that a killed process was writing; it never became a blob."""
+
+    path: Path
+    bytes: int
+    since: datetime
+
+
 class DiskBlobs:
     """A :class:`server.media.blobs.BlobStore` below ``root``, two levels of 256 folders deep."""
 
@@ -97,7 +107,7 @@ class DiskBlobs:
 
     def open_range(self, sha256: str, start: int = 0, stop: int | None = None) -> BinaryIO:
         """A real file where no end is given, so that the system can send or limit it."""
-        file = self._path(sha256).open("rb")
+        file = self.path(sha256).open("rb")
         file.seek(start)
         if stop is None:
             return file
@@ -106,14 +116,14 @@ class DiskBlobs:
     def head(self, sha256: str) -> int | None:
         """How many bytes the blob has; None where there is no such blob."""
         try:
-            return self._path(sha256).stat().st_size
+            return self.path(sha256).stat().st_size
         except FileNotFoundError:
             return None
 
     def delete(self, sha256: str) -> None:
         """Removes the file; a crash may bring it back."""
         with suppress(FileNotFoundError):
-            self._path(sha256).unlink()
+            self.path(sha256).unlink()
 
     def presign(self, sha256: str, *, name: str, lifetime: timedelta) -> None:
         """None: a disk serves nobody by itself."""
@@ -123,20 +133,29 @@ class DiskBlobs:
         for folder in sorted(self._root.glob("??/??")):
             yield from sorted(path.name for path in folder.iterdir())
 
+    def leftovers(self) -> Iterator[Leftover]:
+        """Files that somebody is writing, or was."""
+        for path in sorted(self._incoming.iterdir()):
+            with suppress(FileNotFoundError):
+                seen = path.stat()
+                since = datetime.fromtimestamp(seen.st_mtime, UTC)
+                yield Leftover(path, seen.st_size, since)
+
     def copy_to(self, sha256: str, target: Path) -> None:
         """Makes ``target`` the same blob, on the same disk without using room (M3).
 
         Raises ``FileNotFoundError`` for an unknown name; ``target`` must not exist.
         """
         try:
-            os.link(self._path(sha256), target)
+            os.link(self.path(sha256), target)
         except FileNotFoundError:
             raise
         except OSError:  # another disk, or one without links
             with self.open_range(sha256) as file:
                 self._write(target, read_pieces(file))
 
-    def _path(self, sha256: str) -> Path:
+    def path(self, sha256: str) -> Path:
+        """Where the blob is, if it is. Raises ``FileNotFoundError`` for what is no hash."""
         if not SHA256.fullmatch(sha256):
             raise FileNotFoundError("not the name of a blob")
         return self._root / sha256[:2] / sha256[2:4] / sha256
@@ -147,7 +166,7 @@ class DiskBlobs:
             found, size = self._write(fresh, pieces)
             if found != sha256:
                 return WrongHash(found)
-            self._place(fresh, self._path(sha256))
+            self._place(fresh, self.path(sha256))
             return Placed(found, size)
         finally:
             fresh.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ from server.ids import IdMaker
 from server.media.blobs import BlobStore
 from server.media.disk import DiskBlobs
 from server.media.parts import PartFiles
+from server.media.resting import RestingBlobs
+from server.media.s3 import Bucket, open_bucket
 from server.media.similarity_scan import PrintMatrix
 
 
@@ -31,6 +33,9 @@ class Media:
 
     parts: PartFiles
     originals: BlobStore
+    """Where every original is found, at hand or at rest."""
+    disk: DiskBlobs
+    """Where originals land."""
     pictures: DiskBlobs
     """Previews and thumbnails: derived, can be made again."""
     clock: Clock
@@ -53,11 +58,14 @@ def open_media(
     ids: IdMaker,
     limits: Limits,
     wake: Callable[[str], object] = wake_nobody,
+    bucket: Bucket | None = None,
 ) -> Media:
-    """The media engine whose files lie below ``folder``, on a local disk."""
+    """The media engine whose files lie below ``folder``; originals come to rest in ``bucket``."""
+    disk = DiskBlobs(folder / "blobs")
     return Media(
         parts=PartFiles(folder / "uploads"),
-        originals=DiskBlobs(folder / "blobs"),
+        originals=RestingBlobs(disk, open_bucket(bucket)) if bucket else disk,
+        disk=disk,
         pictures=DiskBlobs(folder / "pictures"),
         clock=clock,
         ids=ids,

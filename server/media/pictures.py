@@ -17,7 +17,8 @@ from server.media.engine import Media
 from server.media.examine import examine_apart
 from server.media.seen import Picture as Seen
 from server.media.seen import Rendition, Unreadable
-from server.media.tables import Arrival, Blob, Picture, Print
+from server.media.settling import tell_again
+from server.media.tables import Blob, Picture, Print
 
 
 def list_unexamined(session: Session) -> list[str]:
@@ -58,7 +59,7 @@ def examine_blob(session: Session, media: Media, sha256: str) -> None:
         if key := _note_content(session, sha256, seen):
             session.add_all(_row(key, name, *picture) for name, picture in made.items())
             session.add_all(Print(blob=key, bits=bits) for bits in _prints(seen))
-            _wake(session, media, sha256)
+            tell_again(session, media, sha256)
 
 
 def _examine(file: BinaryIO) -> Seen | Unreadable:
@@ -117,13 +118,4 @@ def _row(blob: int, name: str, placed: Placed, rendition: Rendition) -> Picture:
         bytes=placed.bytes,
         width=rendition.width,
         height=rendition.height,
-    )
-
-
-def _wake(session: Session, media: Media, sha256: str) -> None:
-    """The keepers of every photo with these bytes are to be told their content."""
-    session.execute(
-        update(Arrival)
-        .where(Arrival.sha256 == sha256, Arrival.part == "original", Arrival.state == "verified")
-        .values(due_at=media.clock.now(), turn=Arrival.turn + 1, tries=0)
     )

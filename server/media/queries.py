@@ -39,6 +39,7 @@ class Due:
     dropped: dict[str, Any] | None
     sharpness: int | None
     brightness: int | None
+    fault: str | None
     turn: int
     tries: int
 
@@ -53,7 +54,10 @@ class Held:
 
 
 def find_verified(session: Session, user: str, hashes: Collection[str]) -> list[Arrived]:
-    """The photos whose originals ``user`` brought and that have one of ``hashes``."""
+    """The photos whose originals ``user`` brought and that have one of ``hashes``.
+
+    M4: bytes that were found missing or changed are not among them.
+    """
     rows = session.execute(
         select(Arrival.photo, Blob.sha256, Blob.bytes)
         .join(Blob, Blob.sha256 == Arrival.sha256)
@@ -62,6 +66,7 @@ def find_verified(session: Session, user: str, hashes: Collection[str]) -> list[
             Arrival.sha256.in_(hashes),
             Arrival.state == "verified",
             Arrival.part == "original",
+            Blob.fault.is_(None),
         )
         .order_by(Arrival.key)
     )
@@ -122,6 +127,7 @@ def find_due(session: Session, now: datetime, limit: int) -> list[Due]:
             Blob.dropped,
             Blob.sharpness,
             Blob.brightness,
+            Blob.fault,
         )
         .outerjoin(Blob, Blob.sha256 == Arrival.sha256)
         .where(Arrival.due_at <= now)

@@ -215,9 +215,17 @@ def _insert_unless_there(session: Session, row: Base) -> None:
 
 
 def _note_blob(session: Session, media: Media, placed: Placed) -> None:
-    if session.scalar(select(Blob.key).where(Blob.sha256 == placed.sha256)) is None:
-        blob = Blob(sha256=placed.sha256, bytes=placed.bytes, placed_at=media.clock.now())
+    """The row of bytes that were just hashed; good ones make up for what was found of them."""
+    now = media.clock.now()
+    known = session.scalar(select(Blob).where(Blob.sha256 == placed.sha256))
+    if known is None:
+        blob = Blob(sha256=placed.sha256, bytes=placed.bytes, placed_at=now, hashed_at=now)
         _insert_unless_there(session, blob)
+        # M4: whoever removes bytes without a row holds rows off; these may be just gone.
+        if media.originals.head(placed.sha256) is None:
+            raise Problem("unavailable")
+    elif known.fault:
+        known.fault, known.place, known.hashed_at = None, "local", now
 
 
 def note_verified(session: Session, media: Media, brought: Brought, placed: Placed) -> None:

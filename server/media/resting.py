@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from server.media.blobs import BlobStore, Placed, WrongHash
+from server.media.disk import DiskBlobs
 
 
 class RestingBlobs:
     """A :class:`server.media.blobs.BlobStore` that looks at hand first, then at rest."""
 
-    def __init__(self, at_hand: BlobStore, at_rest: BlobStore) -> None:
+    def __init__(self, at_hand: DiskBlobs, at_rest: BlobStore) -> None:
         self.at_hand = at_hand
         self.at_rest = at_rest
 

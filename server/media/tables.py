@@ -23,6 +23,7 @@ class Blob(Base):
     """Bytes named by their SHA-256 (M2); ``content`` is empty until somebody looked inside."""
 
     __tablename__ = "blob"
+    __table_args__ = (Index("ix_blob_place_placed_at", "place", "placed_at"),)
 
     key: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
@@ -30,8 +31,8 @@ class Blob(Base):
     placed_at: Mapped[datetime] = mapped_column(Moment)
     place: Mapped[str] = mapped_column(String(10), default="local", server_default="local")
     """How far it is on its way to the bucket: ``local``, ``copied``, ``verified``, ``resting``."""
-    hashed_at: Mapped[datetime | None] = mapped_column(Moment)
-    """When its bytes were last read and hashed again."""
+    hashed_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    """When its bytes were last read and hashed."""
     fault: Mapped[str | None] = mapped_column(String(10))
     """What was found then: bytes that are ``missing``, or that ``differ`` from their name."""
     content: Mapped[str | None] = mapped_column(String(20), index=True)

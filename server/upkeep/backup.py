@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from server.clock import Clock, to_wire
+from server.media.blobs import BlobStore
 from server.media.disk import DiskBlobs, hash_file
 from server.settings import Settings
 from server.upkeep.dump import write_dump
@@ -17,11 +18,19 @@ KEYS = ("secret.key", "server.key")
 BLOBS, PICTURES = "blobs", "pictures"
 
 
-def create(engine: Engine, settings: Settings, clock: Clock, folder: Path) -> Manifest:
+def create(
+    engine: Engine,
+    settings: Settings,
+    clock: Clock,
+    folder: Path,
+    *,
+    at_rest: BlobStore | None = None,
+) -> Manifest:
     """Writes a backup into ``folder``, which must be new or empty; its manifest.
 
     Every photo of which the copied database says that it is here is copied after it, so that no
-    row of a backup lacks its bytes. Raises :class:`BackupFault`.
+    row of a backup lacks its bytes; but for those that rest in the bucket ``at_rest``, which are
+    looked for there. Raises :class:`BackupFault`.
     """
     if folder.exists() and any(folder.iterdir()):
         raise BackupFault(f"{folder} is not empty.")
@@ -31,7 +40,8 @@ def create(engine: Engine, settings: Settings, clock: Clock, folder: Path) -> Ma
     contents = write_dump(engine, folder)
     files = FileList(folder)
     _list_dump(folder, files)
-    missing = _copy_blobs(settings.data / BLOBS, folder / BLOBS, contents.originals, files)
+    absent = _copy_blobs(settings.data / BLOBS, folder / BLOBS, contents.originals, files)
+    missing = [name for name in absent if at_rest is None or at_rest.head(name) is None]
     _copy_blobs(settings.data / PICTURES, folder / PICTURES, contents.pictures, files)
     _copy_keys(settings.data, folder, files)
     manifest = Manifest(
@@ -44,6 +54,7 @@ def create(engine: Engine, settings: Settings, clock: Clock, folder: Path) -> Ma
         list_sha256=files.close(),
         files=files.files,
         bytes=files.bytes,
+        resting=len(absent) - len(missing),
         missing=missing,
     )
     write_manifest(folder, manifest)

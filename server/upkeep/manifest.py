@@ -35,6 +35,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     bytes: int
     list_sha256: str
     """SHA-256 of the list of files, which has that of every file."""
+    resting: int = 0
+    """Photos that rest in a bucket, and are not in the backup."""
     missing: list[str]
     """Photos that the database names and the disk did not have."""
 

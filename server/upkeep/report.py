@@ -1,5 +1,6 @@
 """What backup, restore and verify say to the administrator. Words only."""
 
+from server.media.garbage import Garbage
 from server.sync.findings import DERIVED, MEANINGS, Finding
 from server.upkeep.manifest import Manifest
 from server.upkeep.replay import Replayed
@@ -18,6 +19,8 @@ def say_manifest(manifest: Manifest) -> str:
         f"{counts.get('record', 0)} records, {counts.get('mutation', 0)} mutations,"
         f" {counts.get('blob', 0)} photos; {manifest.files} files, {manifest.bytes} bytes.",
     ]
+    if manifest.resting:
+        lines.append(f"{manifest.resting} photos rest in the bucket and are not in the backup.")
     lines += [f"MISSING photo {name}: its bytes are not on the disk." for name in manifest.missing]
     return "\n".join(lines)
 
@@ -34,6 +37,21 @@ def say_restored(manifest: Manifest, replayed: Replayed) -> str:
         f" {replayed.rows} changes of people, regions and devices,"
         f" decisions: {decided or 'none'}."
     )
+
+
+WHAT = {
+    "originals": "original without a row",
+    "pictures": "picture without a row",
+    "copies": "copy of an original that rests in the bucket",
+    "leftovers": "unfinished file",
+}
+
+
+def say_garbage(found: Garbage, *, dry_run: bool) -> str:
+    """What it is, how large, since when, and what becomes of it."""
+    done = "would be removed" if dry_run else "removed"
+    fate = done if found.removed else "kept"
+    return f"{found.name} {found.bytes} bytes, {WHAT[found.what]}, since {found.since:%F}: {fate}"
 
 
 def say_finding(found: Finding) -> str:

@@ -10,12 +10,19 @@ from sqlalchemy.orm import Session
 
 from server.domain.evidence import actions, comparing
 from server.extensions import db
+from server.media.garbage import collect
+from server.media.moving import move_blobs
 from server.media.pictures import examine_blob, list_unexamined
+from server.media.rehash import rehash_blobs
 from server.media.sweep import clear_parts, expire_uploads, finish_stored
 from server.services import Services
+from server.sync import epochs
 from server.sync.aging import compact, mark_day, sweep_aged
 from server.sync.feed import number_feed
 from server.sync.waiting import sweep_waiting
+
+REHASHED_BYTES = 64 * 1024 * 1024
+"""So much is hashed again in a round, that is at most 6 MB a second."""
 
 log = structlog.get_logger()
 
@@ -43,7 +50,28 @@ def keep_days(session: Session, services: Services) -> int:
         return 0
     months = services.policy.sync.hold_months
     moved = comparing.follow_photos(session, services.sync)
-    return 1 + moved + sweep_aged(session, services.sync, months=months) + compact(session, now)
+    swept = sweep_aged(session, services.sync, months=months) + compact(session, now)
+    restored_at = epochs.changed_at(session)
+    return (
+        1
+        + moved
+        + swept
+        + sum(1 for _ in collect(session, services.media, restored_at=restored_at))
+    )
+
+
+def rest_blobs(session: Session, services: Services) -> int:
+    """Moves originals that have lain at hand for long enough."""
+    before = services.clock.now() - timedelta(days=services.settings.bucket_after_days)
+    return move_blobs(session, services.media, before=before)
+
+
+def rehash_some(session: Session, services: Services) -> int:
+    """Hashes some of the originals that nobody has hashed for long."""
+    if not services.settings.rehash_days:
+        return 0
+    before = services.clock.now() - timedelta(days=services.settings.rehash_days)
+    return len(rehash_blobs(session, services.media, before=before, most_bytes=REHASHED_BYTES))
 
 
 STEPS: tuple[Step, ...] = (
@@ -58,6 +86,8 @@ STEPS: tuple[Step, ...] = (
         session, services.sync, term=timedelta(days=services.policy.sync.waiting_days)
     ),
     keep_days,
+    rest_blobs,
+    rehash_some,
     lambda session, services: expire_uploads(session, services.media),
     lambda session, services: clear_parts(session, services.media),
 )

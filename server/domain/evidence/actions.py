@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from server.domain.evidence.queries import acknowledged_bytes
+from server.domain.positions import with_flags
 from server.media.adopting import adopt
 from server.media.engine import Media
 from server.media.queries import Due, find_verified
@@ -18,6 +19,7 @@ from server.sync.queries import StoredRecord, find_record
 
 SERVER = Principal(user="server", name="server", session="")
 TAKEN = frozenset({"applied", "merged"})
+FAULT_FLAGS = {"missing": "bytes_missing", "differs": "bytes_differ"}
 PLACE = frozenset({"lat", "lon"})
 
 
@@ -81,7 +83,7 @@ def _changed(record: StoredRecord, due: Due) -> dict[str, Any]:
     lesser = due.state == "refused" and record.data.get("state") == "verified"
     if not _is_own(record, due) or lesser or not record.live:
         return {}
-    said = _said(due, is_photo=record.kind == "photo")
+    said = _said(due, is_photo=record.kind == "photo") | _faults(record, due)
     return {name: value for name, value in said.items() if record.data.get(name) != value}
 
 
@@ -100,6 +102,13 @@ def _said(due: Due, *, is_photo: bool) -> dict[str, Any]:
         exif = _exif(due.claims or {}, due.dropped or {})
         facts |= {"sharpness": due.sharpness, "brightness": due.brightness, "exif": exif or None}
     return {"state": due.state} | {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _faults(record: StoredRecord, due: Due) -> dict[str, Any]:
+    """M4: what was found when the stored bytes were read again."""
+    if due.fault is None:
+        return {}
+    return {"flags": with_flags(record.data, {FAULT_FLAGS[due.fault]})}
 
 
 def _exif(claims: Mapping[str, str], dropped: Mapping[str, str]) -> dict[str, Any]:

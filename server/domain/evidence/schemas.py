@@ -2,7 +2,7 @@
 
 from server.domain import shapes
 from server.domain.shapes import SERVER, Names, Shape
-from server.domain.vocabulary import PARTS, PHOTO_ADVICE, PHOTO_FLAGS, TAGS
+from server.domain.vocabulary import BYTES_FLAGS, PARTS, PHOTO_ADVICE, PHOTO_FLAGS, TAGS
 
 SOURCES = {
     "app_camera": ("应用相机", "App camera"),
@@ -42,7 +42,10 @@ DROPPED = {
     "zero": ("为零", "Zero"),
 }
 MEDIA_TYPE = "^[a-z0-9][a-z0-9_.+-]{0,62}/[a-z0-9][a-z0-9_.+-]{0,62}$"
-SIGNATURE_FLAGS = {"not_the_role": ("提交人无此职务", "Sent by somebody without that role")}
+SIGNATURE_FLAGS = {
+    "not_the_role": ("提交人无此职务", "Sent by somebody without that role"),
+    **BYTES_FLAGS,
+}
 
 
 class DroppedClaim(Shape):
@@ -100,7 +103,7 @@ def photo_schema(parents: Names) -> type[Shape]:
         sharpness = shapes.integer("清晰度", "Sharpness", writers=SERVER)
         brightness = shapes.integer("亮度", "Brightness", writers=SERVER)
         exif = shapes.inner("EXIF 声明", "EXIF claims", ExifClaims, writers=SERVER)
-        flags = shapes.flags({**PHOTO_FLAGS, **PHOTO_ADVICE})
+        flags = shapes.flags({**PHOTO_FLAGS, **PHOTO_ADVICE, **BYTES_FLAGS})
 
     return Photo
 
