@@ -174,18 +174,20 @@ def _below(found: Sequence[Row], until: int) -> int:
 def _items(
     snapshot: Snapshot, reader: Principal, page: Page, found: Sequence[Row], *, since: int
 ) -> Iterable[str]:
-    """One item a record; a put is preceded by its parent's where the device may not have it."""
+    """One put a record, preceded by its parent's where the device may not have it; P5: one leave
+    for each scope that a record has left."""
     records = records_by_key(snapshot.rows, {row[2] for row in found})
     parents = {record[5] for record in records.values() if record[5]} - set(records)
     records |= records_by_key(snapshot.rows, _news(snapshot, parents, since))
     names = {scope.key: scope.name for scope in snapshot.scopes.values()}
-    sent: set[int] = set()
+    sent: set[tuple[int, int | None]] = set()
     for _seq, scope, key, _item, _version in found:
         for record in _with_parents(records, records[key]):
-            if record[0] in sent:
-                continue
-            sent.add(record[0])
             held = held_scopes(record, reader)
+            said = (record[0], None if held else scope)
+            if said in sent:
+                continue
+            sent.add(said)
             if not held:
                 page.left.append(record[1])
             yield item_text(record, held, left=names[scope])

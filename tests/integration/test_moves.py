@@ -164,3 +164,19 @@ def test_p6_a_conflict_moves_with_its_record(
     assert lost["conflicts"][0] not in {
         item["record"] for item in phone.pull_all() if item["item"] == "put"
     }
+
+
+def test_p5_a_record_that_leaves_two_scopes_of_a_device_leaves_both(
+    client: FlaskClient, company: Company
+) -> None:
+    """A manager's own customer is held by person and by region, and goes to another of each."""
+    boss = Phone(client, company.manager("shanghai"))
+    made = boss.create("customer", customer())
+    boss.push(made)
+    cursor = boss.pull()["cursor"]
+    other = Phone(client, company.rep("guangzhou"))
+    assert hand_over(company, made, 1, other, "guangzhou")["outcome"] == "applied"
+    page = boss.pull(cursor)
+    left = {(item["record"], item["scope"]) for item in page["items"] if item["item"] == "leave"}
+    scopes = {f"user:{boss.device.user}", f"region:{company.regions['shanghai']}"}
+    assert left == {(made["record"], scope) for scope in scopes}
