@@ -43,6 +43,8 @@ class Examiner:
     """Hands files to a nursery, one at a time; starts it when it is first wanted."""
 
     def __init__(self, *, memory: int = MEMORY_BYTES, patience: float = PATIENCE_SECONDS) -> None:
+        self.started = 0
+        """Nurseries that were started so far."""
         self._memory = memory
         self._patience = patience
         self._lock = threading.Lock()
@@ -108,6 +110,7 @@ class Examiner:
                     start_new_session=True,
                 )
             self._desk, self._owner = ours, os.getpid()
+            self.started += 1
         return self._desk
 
     def _stop(self) -> None:

@@ -30,7 +30,9 @@ MAX_SIDE = 30_000
 MAX_FRAMES = 500
 PREVIEW_PIXELS = 1600
 THUMBNAIL_PIXELS = 320
-SHARPNESS_PIXELS = 800
+MEASURED_PIXELS = 800
+SHRINKING = Image.Resampling.HAMMING
+"""As sharp as the cubic filter where a picture becomes smaller, at half its cost."""
 QUALITY = 82
 DETAILS, POSITION, ORIENTATION = 0x8769, 0x8825, 0x0112
 UPRIGHT: Mapping[int, Image.Transpose] = {
@@ -93,7 +95,7 @@ def _read_pdf(file: BinaryIO) -> Result:
     if isinstance(page, Unreadable):
         return page
     shown = Image.fromarray(page.pixels)
-    gray = shown.convert("L")
+    gray = _shrink(shown.convert("L"), MEASURED_PIXELS)
     return Picture(
         type=PDF,
         width=shown.width,
@@ -123,7 +125,7 @@ def _read_picture(file: BinaryIO, type_: str) -> Result:
         orientation = main.get(ORIENTATION)
         preview = _turn_upright(_shrink_flat(image), orientation)
     claims, dropped = read_claims(main, details, position)
-    gray = preview.convert("L")
+    gray = _shrink(preview.convert("L"), MEASURED_PIXELS)
     return Picture(
         type=type_,
         width=height if orientation in SIDEWAYS else width,
@@ -170,7 +172,7 @@ def _load(image: Image.Image) -> None:
 def _shrink_flat(image: Image.Image) -> Image.Image:
     """RGB on white in standard colours, at most ``PREVIEW_PIXELS`` on the longer side."""
     flat = _flatten(image)
-    flat.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS), reducing_gap=None)
+    flat.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS), SHRINKING, reducing_gap=None)
     if image.mode == "RGB" and image.info.get("icc_profile"):
         flat = _to_standard_colours(flat, image.info["icc_profile"])
     return flat
@@ -203,8 +205,9 @@ def _to_standard_colours(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _shrink(image: Image.Image, longest: int) -> Image.Image:
+    """A copy with no more than so many pixels on its longer side."""
     small = image.copy()
-    small.thumbnail((longest, longest), reducing_gap=None)
+    small.thumbnail((longest, longest), SHRINKING, reducing_gap=1.5)
     return small
 
 
@@ -217,7 +220,7 @@ def _encode(image: Image.Image) -> Rendition:
 
 def _measure(gray: Image.Image) -> Quality:
     """Sharpness and brightness at a size that does not depend on the camera."""
-    levels = _levels(_shrink(gray, SHARPNESS_PIXELS)).astype(np.int16)
+    levels = _levels(gray).astype(np.int16)
     edges = (
         levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
         - 4 * levels[1:-1, 1:-1]
@@ -231,7 +234,6 @@ def _levels(gray: Image.Image) -> NDArray[np.uint8]:
 
 def _prints(gray: Image.Image) -> tuple[bytes, ...]:
     """Of the whole, and of what lies within flat borders: bars may come with a screenshot."""
-    gray = _shrink(gray, SHARPNESS_PIXELS)
     box = similarity.find_borders(_levels(gray))
     framed = [] if box is None else [(box.left, box.top, box.right, box.bottom)]
     size = (similarity.SIDE, similarity.SIDE)

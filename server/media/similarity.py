@@ -28,6 +28,8 @@ FLAT_SHARE = 0.995
 """…in so large a share of its pixels: JPEG noise at an edge may exceed it."""
 MOST_TRIMMED = 0.45
 """Share of a side that borders may take on each end."""
+LEAST_TRIMMED = 0.02
+"""Share of a side below which a border is none: the edge of a shelf, a shadow."""
 
 Gray = NDArray[np.uint8]
 
@@ -73,9 +75,9 @@ def find_borders(gray: Gray) -> Box | None:
     """What is left without flat bars at the edges; None where there are none worth the name."""
     top, bottom = _depth(gray), _depth(gray[::-1])
     left, right = _depth(gray.T), _depth(gray.T[::-1])
-    if not top + bottom + left + right:
-        return None
     height, width = gray.shape
+    if max((top + bottom) / height, (left + right) / width) < LEAST_TRIMMED:
+        return None
     return Box(left=left, top=top, right=width - right, bottom=height - bottom)
 
 
