@@ -4,12 +4,14 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from server.api.access import needs
+from server.api.access import needs, public
 from server.api.reader import read_body, read_json
+from server.clock import to_wire
 from server.domain.evidence import actions, queries
 from server.errors import Problem
 from server.extensions import db
-from server.handout import hand_out
+from server.handout import LINK_LIFETIME, Link, hand_out, read_link
+from server.people import audit
 from server.people.principal import Principal
 from server.services import services
 
@@ -48,7 +50,39 @@ def _list_in(asked: object, name: str, *, of: type, empty: list[Any] | None = No
 @needs()
 def read(principal: Principal, photo: str, form: str) -> Response:
     """The bytes of a photo that the asker may see, whole or a range of them."""
+    found = _find(principal, photo, form)
+    return hand_out(request, services().media, found.held, type_=found.type, name=photo)
+
+
+@blueprint.post("/v1/media/<photo>/<any(original, preview, thumbnail):form>/link")
+@needs()
+def make_link(principal: Principal, photo: str, form: str) -> dict[str, object]:
+    """A link to these bytes for whatever cannot send a token: a picture in a page, a player."""
+    found, own = _find(principal, photo, form), services()
+    until = own.clock.now() + LINK_LIFETIME
+    url = None
+    if not found.held.derived:
+        originals = own.media.originals
+        url = originals.presign(found.held.sha256, name=photo, lifetime=LINK_LIFETIME)
+    link = Link(held=found.held, type=found.type, name=photo, until=until)
+    return {"url": url or f"/v1/media/links/{link.write(own.secrets)}", "until": to_wire(until)}
+
+
+@blueprint.get("/v1/media/links/<link>")
+@public
+def follow_link(link: str) -> Response:
+    """The one object that a link names, while it lasts."""
+    own = services()
+    found = read_link(own.secrets, link, own.clock.now())
+    return hand_out(request, own.media, found.held, type_=found.type, name=found.name)
+
+
+def _find(principal: Principal, photo: str, form: str) -> queries.Found:
+    """P5: by the right to see the record; whoever is shown an original is noted."""
     found = queries.find_bytes(db.session(), services().sync, principal, photo, form)
     if found is None:
         raise Problem("not_found")
-    return hand_out(request, services().media, found.held, type_=found.type, name=photo)
+    if form == "original":
+        now, user = services().clock.now(), principal.user
+        audit.note_seen(db.session(), user=user, device=principal.device, record=photo, at=now)
+    return found

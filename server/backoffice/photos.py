@@ -9,6 +9,7 @@ from server.domain.evidence.queries import find_bytes
 from server.errors import Problem
 from server.extensions import db
 from server.handout import hand_out
+from server.people import audit
 from server.people.principal import Principal
 from server.services import services
 
@@ -20,4 +21,7 @@ def photo_bytes(principal: Principal, photo: str, form: str) -> Response:
     found = find_bytes(db.session(), services().sync, principal, photo, form)
     if found is None:
         raise Problem("not_found")
+    if form == "original":
+        now = services().clock.now()
+        audit.note_seen(db.session(), user=principal.user, device=None, record=photo, at=now)
     return hand_out(request, services().media, found.held, type_=found.type, name=photo)

@@ -1,8 +1,9 @@
 """Notes what happened to accounts, devices and sessions in the transaction that did it, and K4."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session as Store
 
 from server.db import transaction
@@ -17,6 +18,7 @@ What = Literal[
     "family_revoked",
     "logged_in",
     "logged_out",
+    "original_seen",
     "password_set",
     "record_opened",
     "role_granted",
@@ -24,6 +26,9 @@ What = Literal[
     "user_created",
     "user_disabled",
 ]
+
+ONE_LOOK = timedelta(minutes=10)
+"""Pieces of a file that somebody fetches within it are one look at it."""
 
 
 def note(
@@ -46,3 +51,16 @@ def note_opening(store: Store, *, user: str, record: str, at: datetime) -> None:
     """K4: notes, in a transaction of its own, that ``user`` opened a confidential record."""
     with transaction(store):
         note(store, "record_opened", at=at, user=user, record=record)
+
+
+def note_seen(store: Store, *, user: str, device: str | None, record: str, at: datetime) -> None:
+    """Notes, in a transaction of its own, that ``user`` is shown the original of a photo."""
+    same = (
+        AuditEntry.record == record,
+        AuditEntry.user == user,
+        AuditEntry.what == "original_seen",
+        AuditEntry.at > at - ONE_LOOK,
+    )
+    if store.scalar(select(AuditEntry.key).where(*same).limit(1)) is None:
+        with transaction(store):
+            note(store, "original_seen", at=at, user=user, device=device, record=record)
