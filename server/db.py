@@ -4,6 +4,7 @@ Two copies of SQLite in one process cancel each other's file locks, so nothing e
 one, tests and backups included. Knows no Flask.
 """
 
+import os
 import sqlite3 as stock_sqlite
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,6 +108,10 @@ def prepare(engine: Engine) -> None:
     # its folder is not synced; one that is emptied is.
     journal = "TRUNCATE" if has_wal_race(sqlite.sqlite_version_info) else "WAL"
 
+    @event.listens_for(engine, "first_connect")
+    def settle(_connection: object, _record: object) -> None:
+        settle_leftovers(engine.url.database)
+
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
         connection.isolation_level = None
@@ -117,6 +122,26 @@ def prepare(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         wants_write = connection.get_execution_options().get("write", False)
         _say(connection, "BEGIN IMMEDIATE" if wants_write else "BEGIN")
+
+
+def settle_leftovers(database: str | None) -> None:
+    """P3: brings to the disk what a process wrote last that was killed before it could.
+
+    The next one reads it as committed, and answers by it.
+    """
+    left = [Path(f"{database}{ending}") for ending in ("-wal", "-journal")]
+    for path in left:
+        if path.exists():
+            _sync(path)
+            _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Fault(Exception):

@@ -153,6 +153,7 @@ class Ground:
         self.office = Office(folder / "server")
         self.server = disk.server(folder / "server")
         self.phone = disk.device(folder / "phone", "phone")
+        self.phone_clock = PhoneClock()
         self._file = folder / "phone" / "phone.db"
         self._opened: list[Client] = []
         self._regions: dict[str, str] = {}
@@ -180,7 +181,7 @@ class Ground:
             self._file,
             server=ORIGIN,
             transport=Carriage(self.office, (self.phone, self.server)),
-            clock=PhoneClock(),
+            clock=self.phone_clock,
             entropy=SeededEntropy(1000 + len(self._opened)),
         )
         self._opened.append(client)
@@ -193,6 +194,11 @@ class Ground:
                 return work(Company(self.office.app, dict(self._regions)))
             finally:
                 db.session.remove()
+
+    def clear_office(self) -> None:
+        """Leaves the server's folder empty."""
+        self.office.end()
+        self.server.restart_from(Tree.of(str(self.server.folder)), random.Random(0))
 
     def close(self) -> None:
         """Every process ends; what it held is let go."""

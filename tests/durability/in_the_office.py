@@ -1,7 +1,10 @@
 """Scenes whose victim is the server: first start, pushes, an upload, decisions in the journal."""
 
 import hashlib
+from functools import partial
 from typing import Any
+
+from sqlalchemy import func, select
 
 from fieldstamp._wire import sha256_hex
 from server.extensions import db
@@ -9,13 +12,13 @@ from server.journal import lines
 from server.journal.keeping import find_head
 from server.media.engine import Media
 from server.media.sweep import clear_parts, finish_stored
+from server.people.tables import Region, User
 from tests.company import Company
 from tests.durability.ground import Lost, demand, tiny_jpeg
 from tests.durability.scenes import Scene
 from tests.phone import Phone
 from tests.simulation.disk import Crash, Machine
 from tests.uploads import Carrier
-
 
 COME_LATER = {"unavailable", "disk_full"}
 
@@ -237,7 +240,7 @@ class Deciding(OfficeScene):
         """Names whoever is not named yet."""
         for name in self.people:
             if name not in self._known():
-                self.ground.company(lambda company, name=name: _name(company, name))
+                self.ground.company(partial(_name, name=name))
             if self.victim.is_down:
                 raise Crash("server")
             self.named.add(name)
@@ -260,5 +263,63 @@ class Deciding(OfficeScene):
         return {name for (name,) in self.ground.office.rows("SELECT username FROM app_user")}
 
 
-def _name(company: Company, name: str) -> None:
+def _name(company: Company, *, name: str) -> None:
     company.user(username=name)
+
+
+class Starting(OfficeScene):
+    """A server starts for the first time and enrols a phone (P3)."""
+
+    name = "start"
+
+    def prepare(self) -> None:
+        """There is a folder, and nothing in it."""
+        self.ground.clear_office()
+
+    def forget(self) -> None:
+        """No phone knows this server."""
+        self.key = b""
+        self.devices: set[str] = set()
+
+    def open(self) -> None:
+        """A server that was there before starts; the first start is the act."""
+        if self.key:
+            super().open()
+
+    def act(self) -> None:
+        """Starts the server, and gives its key to a device."""
+        super().open()
+        device = self.ground.company(_enrol)
+        if self.victim.is_down:
+            raise Crash("server")
+        self.devices.add(device)
+        self.key = self._key()
+
+    def check(self) -> None:
+        """The phone is known, and what it is told is signed by the key that it knows."""
+        super().open()
+        self.ground.office.demand_sound()
+        known = {device for (device,) in self.ground.office.rows("SELECT id FROM device")}
+        demand(self.devices <= known, "a phone that was enrolled is unknown")
+        demand(not self.key or self.key == self._key(), "the server signs with another key")
+
+    def is_plain(self, error: Exception) -> bool:
+        """A start that fails says so on the terminal."""
+        return True
+
+    def close(self) -> None:
+        """The process ends; the next one reads its keys anew."""
+        self.ground.office.end()
+
+    def _key(self) -> bytes:
+        services = self.ground.office.app.extensions["fieldstamp"]
+        key: bytes = services.key.public_key().public_bytes_raw()
+        return key
+
+
+def _enrol(company: Company) -> str:
+    """A device of a new person; what an earlier attempt left is no hindrance."""
+    people = company.store.scalar(select(func.count()).select_from(User))
+    if not company.store.scalar(select(func.count()).select_from(Region)):
+        company.plant_regions()
+    return company.device(company.user(region=None, username=f"rep {people}")).id

@@ -1,15 +1,16 @@
 """Scenes whose victim is a phone: saving with a photo, and syncing."""
 
 import hashlib
-import json
 from typing import Any
 
-from fieldstamp import Client, FieldstampError
+from fieldstamp import Client, FieldstampError, Mutation
 from tests.durability.ground import demand, tiny_jpeg
 from tests.durability.scenes import Scene
-from tests.simulation.disk import Machine
+from tests.simulation.disk import Crash, Machine
 
 NOTHING = "0" * 64
+LONG = 100_000
+"""Seconds after which nothing keeps a phone from asking again."""
 
 
 def demand_whole(client: Client) -> None:
@@ -30,10 +31,9 @@ def demand_whole(client: Client) -> None:
         prev = mutation.digest
 
 
-class Saving(Scene):
-    """A visit, its photo and an edit are saved; what a call saved is on the disk (I1)."""
+class PhoneScene(Scene):
+    """The victim is the phone."""
 
-    name = "save"
     client: Client
 
     @property
@@ -41,28 +41,38 @@ class Saving(Scene):
         """The phone."""
         return self.ground.phone
 
-    def forget(self) -> None:
-        """Nothing was saved."""
-        self.saved: dict[str, dict[str, Any]] = {}
-        self.bytes: dict[str, bytes] = {}
+    def prepare(self) -> None:
+        """The phone is enrolled, and holds nothing."""
 
     def open(self) -> None:
         """The app starts."""
         self.client = self.ground.open_phone()
 
+    def is_plain(self, error: Exception) -> bool:
+        """The library's own errors, or the system's about the photo."""
+        return isinstance(error, (FieldstampError, OSError))
+
+
+class Saving(PhoneScene):
+    """A customer, a visit, its photo and an edit are saved; what a call saved is here (I1)."""
+
+    name = "save"
+
+    def forget(self) -> None:
+        """Nothing was saved."""
+        self.saved: dict[str, dict[str, Any]] = {}
+        self.bytes: dict[str, bytes] = {}
+
     def act(self) -> None:
         """Saves what is not saved yet."""
-        visits = self.client.records("visit")
-        visit = (
-            visits[0] if visits else self._save({"customer": self._shop(), "purpose": "routine"})
-        )
-        self.saved.setdefault(visit.id, {})
+        shop = self._first("customer", {"name": "红星", "customer_type": "store"})
+        visit = self._first("visit", {"customer": shop, "purpose": "routine"})
         if not self.client.records("photo"):
             content = tiny_jpeg(1)
             photo = self.client.attach(visit, content, tag="goods")
             self.bytes[photo.id] = content
-        self.client.patch(visit.id, {"needs": "两箱"})
-        self.saved[visit.id]["needs"] = "两箱"
+        self.client.patch(visit, {"needs": "两箱"})
+        self.saved[visit] = {"needs": "两箱"}
 
     def check(self) -> None:
         """I1: what was saved is here."""
@@ -75,25 +85,80 @@ class Saving(Scene):
                 self.client.original(record) == content, f"the photo {record} is not what it was"
             )
 
-    def is_plain(self, error: Exception) -> bool:
-        """The library's own errors, or the system's about the photo."""
-        return isinstance(error, (FieldstampError, OSError))
-
-    def _shop(self) -> str:
-        shops = self.client.records("customer")
-        if shops:
-            return shops[0].id
-        return self.client.create("customer", {"name": "红星", "customer_type": "store"}).id
-
-    def _save(self, values: dict[str, Any]) -> Any:
-        return self.client.create("visit", values)
+    def _first(self, kind: str, values: dict[str, Any]) -> str:
+        found = self.client.records(kind)
+        record = found[0].id if found else self.client.create(kind, values).id
+        self.saved.setdefault(record, values)
+        return record
 
 
-def outcomes_of(client: Client) -> dict[str, str]:
-    """Mutation → final outcome, as the phone holds them."""
-    return {m.id: m.outcome for m in client.mutations() if m.ack is not None and m.outcome}
+class Syncing(PhoneScene):
+    """What was saved is synced; what the phone holds as answered is so (I2, I3, I11)."""
+
+    name = "sync"
+
+    def prepare(self) -> None:
+        """A visit with a photo waits to be sent."""
+        client = self.ground.open_phone()
+        shop = client.create("customer", {"name": "红星", "customer_type": "store"})
+        visit = client.create("visit", {"customer": shop.id, "purpose": "routine"})
+        client.attach(visit, tiny_jpeg(3), tag="goods")
+
+    def forget(self) -> None:
+        """Nothing was said."""
+        self.is_synced = False
+
+    def act(self) -> None:
+        """Syncs, in three rounds at most."""
+        for _ in range(3):
+            self.ground.phone_clock.pass_time(LONG)
+            self.client = self.ground.open_phone()
+            report = self.client.sync().run()
+            if self.victim.is_down:
+                raise Crash(self.victim.name)
+            if report.synced:
+                self.is_synced = True
+                return
+        raise FieldstampError(
+            report.message, code=report.reason or "pending", retryable=True, action=""
+        )
+
+    def check(self) -> None:
+        """P3, I3: nothing is called settled that the server does not hold."""
+        demand_whole(self.client)
+        mutations = self.client.mutations()
+        demand(len(mutations) == 3, "something that was saved is gone")
+        self._demand_answers(mutations)
+        status = self.client.status()
+        demand(status.synced or not self.is_synced, "what was synced is not so any more")
+        if status.synced:
+            self._demand_synced(mutations)
+
+    def _demand_answers(self, mutations: list[Mutation]) -> None:
+        rows = self.ground.office.rows("SELECT id, outcome FROM mutation WHERE device IS NOT NULL")
+        held = {row.id: row.outcome for row in rows}
+        for mutation in mutations:
+            if mutation.ack is not None:
+                demand(held.get(mutation.id) == mutation.outcome, f"{mutation.id} is not held")
+        self.ground.office.demand_sound()
+
+    def _demand_synced(self, mutations: list[Mutation]) -> None:
+        demand(all(m.ack for m in mutations), "synced is said before all was answered")
+        photos = self.ground.office.rows("SELECT sha256 FROM blob")
+        demand(photos, "synced is said before the photo was verified")
 
 
-def body_of(mutation: Any) -> Any:
-    """What was sealed."""
-    return json.loads(mutation.body)
+class SyncingOffice(Syncing):
+    """The same sync; it is the server whose power goes."""
+
+    name = "sync-server"
+
+    @property
+    def victim(self) -> Machine:
+        """The server."""
+        return self.ground.server
+
+    def open(self) -> None:
+        """Both start."""
+        self.ground.office.open()
+        super().open()

@@ -17,7 +17,6 @@ class Scene(ABC):
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         ground.reset()
-        self.forget()
         self.prepare()
         ground.close()
         self._beginning = ground.moment()
@@ -34,8 +33,9 @@ class Scene(ABC):
         self.open()
         self.victim.calls = 0
 
+    @abstractmethod
     def prepare(self) -> None:
-        """What is there before the act, and on the disk."""
+        """Sees to what is there before the act, and on the disk."""
 
     @abstractmethod
     def forget(self) -> None:

@@ -92,7 +92,7 @@ class Machine:
         self.calls = 0
         self.is_down = False
         """The power is gone, and :meth:`restart` was not called yet."""
-        self.tree = Tree()
+        self.tree = Tree.of(str(self.folder))
         self._prefix = f"{self.folder}/"
         self._words = dict(words)
         self._known: dict[tuple[str, str], str] = {}
@@ -102,8 +102,7 @@ class Machine:
 
     def settle(self) -> None:
         """Everything that is in the folder now is on the disk. Nobody may have a file open."""
-        self.tree = Tree()
-        self.tree.settle(str(self.folder), None)
+        self.tree = Tree.of(str(self.folder))
         for path in sorted(self.folder.rglob("*")):
             if not path.name.endswith(SHARED_MEMORY):
                 self.find(str(path))

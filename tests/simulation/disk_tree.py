@@ -123,6 +123,13 @@ class Tree:
         self._sure: dict[str, File] = {}
         self._moves: list[Move] = []
 
+    @classmethod
+    def of(cls, folder: str) -> "Tree":
+        """An empty folder."""
+        tree = cls()
+        tree.settle(folder, None)
+        return tree
+
     def settle(self, name: str, content: bytes | None) -> File:
         """Takes up what is there and on the disk already; a folder has no content."""
         file = File(bytearray(content or b""), is_folder=content is None)

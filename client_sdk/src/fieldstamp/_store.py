@@ -18,7 +18,7 @@ from fieldstamp._errors import (
     StoreTooNewError,
 )
 from fieldstamp._schema import STEPS
-from fieldstamp._system import FileLock
+from fieldstamp._system import FileLock, flush_leftovers
 
 Row = tuple[Any, ...]
 
@@ -74,6 +74,10 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = FileLock(path.with_name(path.name + ".lock"))
+        try:
+            flush_leftovers(path)
+        except OSError as error:
+            raise StoreError(str(error), code="store_unusable") from error
         with _told_apart():
             self._connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None)
             try:
