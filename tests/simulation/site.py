@@ -1,0 +1,143 @@
+"""The simulated server: one real application on one real store, started, crashed, put back."""
+
+import io
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import structlog
+from flask import Flask
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from fieldstamp import Request, Response
+from fieldstamp.testing import WsgiTransport
+from server import migration
+from server.app import create_app, open_store
+from server.db import engine_options, prepare
+from server.extensions import db
+from server.ids import IdMaker
+from server.services import Services
+from server.settings import Settings, secret_keys, server_key
+from server.work.rounds import STEPS
+from tests.company import ORIGIN, Company, FixedClock
+from tests.simulation.kinds import STALL
+from tests.simulation.net import Unanswered
+from tests.simulation.seen import Seen
+
+KEYS = ("secret.key", "server.key")
+
+
+def make_template(folder: Path) -> Path:
+    """An empty, migrated store with its keys, to be copied for every seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = Settings(data=folder)
+    url = settings.database_url()
+    engine = create_engine(url, **engine_options(url))
+    prepare(engine)
+    migration.upgrade(engine)
+    engine.dispose()
+    secret_keys(settings)
+    server_key(settings)
+    return folder
+
+
+@dataclass
+class Site:
+    """The server of one run and its folder."""
+
+    folder: Path
+    chance: random.Random
+    """Its randomness: ids, tokens."""
+    seen: Seen
+    clock: FixedClock = field(default_factory=FixedClock)
+    log: list[str] = field(default_factory=list)
+    _app: Flask | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Settings with the data folder of this run."""
+        return Settings(data=self.folder, origins=(ORIGIN,), log_level="INFO")
+
+    @property
+    def app(self) -> Flask:
+        """The application as it runs now."""
+        if self._app is None:
+            raise Unanswered
+        return self._app
+
+    @property
+    def services(self) -> Services:
+        """Its services."""
+        found: Services = self.app.extensions["fieldstamp"]
+        return found
+
+    def boot(self, *, restoring: bool = False) -> None:
+        """Starts the process on whatever the folder holds."""
+        ids = IdMaker(self.clock, self.chance.getrandbits)
+        app = self._app = create_app(
+            self.settings, clock=self.clock, ids=ids, kinds=(STALL,), restoring=restoring
+        )
+        structlog.configure(
+            logger_factory=lambda *_names: structlog.PrintLogger(cast("TextIO", _Lines(self.log)))
+        )
+        open_store(app)
+        with app.app_context():
+            db.session.remove()
+        app.testing = True
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    def drop(self) -> None:
+        """Lets go of all objects of the process, which may have no disk any more."""
+        app, self._app = self._app, None
+        if app is None:
+            return
+        with app.app_context(), suppress(DBAPIError):
+            db.session.remove()
+            db.engine.dispose()
+
+    def answer(self, device: int, request: Request, cut: int | None) -> Response:
+        """The whole answer of the application; of the body only ``cut`` bytes come through."""
+
+        def shortened(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+            environ["REMOTE_ADDR"] = f"10.0.0.{device}"
+            if cut is not None:
+                environ["wsgi.input"] = io.BytesIO(request.body[:cut])
+            return self.app(environ, start)
+
+        return WsgiTransport(shortened).send(request)
+
+    @contextmanager
+    def at_work(self) -> Iterator[Session]:
+        """An application context with its session, for what the office and the worker do."""
+        with self.app.app_context():
+            yield db.session()
+
+    def company(self, regions: dict[str, str]) -> Company:
+        """Builders of users and devices; used within :meth:`at_work`."""
+        return Company(self.app, regions)
+
+    def work(self, number: int) -> int:
+        """One step of the worker, as a round makes it."""
+        with self.at_work() as session:
+            return STEPS[number % len(STEPS)](session, self.services)
+
+    def work_all(self) -> None:
+        """Rounds of the worker until nothing is left to do."""
+        while sum(self.work(number) for number in range(len(STEPS))):
+            continue
+
+
+class _Lines(io.TextIOBase):
+    """A file that keeps what is logged."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    def write(self, text: str) -> int:
+        self._lines.append(text)
+        return len(text)
