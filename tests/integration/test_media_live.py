@@ -1,6 +1,5 @@
-"""Uploads against a real server process: stock clients, cut lines, silence, and SIGKILL."""
+"""Uploads against a real server process: cut lines, silence, and SIGKILL."""
 
-import io
 import signal
 import socket
 import struct
@@ -12,26 +11,17 @@ from pathlib import Path
 
 import pytest
 import requests
-from tusclient.client import TusClient
 
-from server.clock import SystemClock
 from server.extensions import db
-from server.ids import IdMaker
 from server.media.receiving import WRITE_BYTES
 from server.media.uploads import find_upload
 from server.settings import Settings
-from server.sync.queries import find_record
+from tests.lines import begin, declare, field_of, head, open_patch, patch, stored
 from tests.live import LiveServer, live_server
 from tests.pictures import draw
 from tests.uploads import (
     BODY,
     TUS,
-    UPLOADS,
-    created,
-    metadata,
-    photo_values,
-    receipt_values,
-    sha256_of,
 )
 
 CONTENT = draw(2400, 1800, format="PNG") + bytes(2_500_000)
@@ -43,58 +33,6 @@ KILLED_WHEN_FLUSHING = "tests.integration.killed_when_flushing"
 def server(settings: Settings) -> Iterator[LiveServer]:
     with live_server(settings, FIELDSTAMP_SILENCE_SECONDS="1") as running:
         yield running
-
-
-def declare(server: LiveServer, content: bytes = CONTENT) -> str:
-    """Pushes a photo of ``content``; its id."""
-    new_id = IdMaker(SystemClock()).new
-    receipt, photo = new_id(), new_id()
-    mutations = [
-        created(new_id, "receipt", receipt, receipt_values()),
-        created(new_id, "photo", photo, photo_values(receipt, content)),
-    ]
-    body = {"protocol": 1, "acked_through": 0, "mutations": mutations}
-    body["sent_at"] = "2026-03-02T09:30:00+08:00"
-    url = f"{server.url}/v1/sync/push"
-    answer = requests.post(url, json=body, headers=server.device.headers, timeout=20)
-    assert [result["outcome"] for result in answer.json()["results"]] == ["applied", "applied"]
-    return photo
-
-
-def begin(server: LiveServer, photo: str, length: int = len(CONTENT)) -> str:
-    headers = {**server.device.headers, **TUS, "Upload-Length": str(length)}
-    headers["Upload-Metadata"] = metadata({"photo": photo})
-    answer = requests.post(server.url + UPLOADS, headers=headers, timeout=20)
-    assert answer.status_code == 201
-    return str(answer.headers["Location"])
-
-
-def head(server: LiveServer, path: str) -> requests.Response:
-    headers = {**server.device.headers, **TUS}
-    return requests.head(server.url + path, headers=headers, timeout=20)
-
-
-def patch(server: LiveServer, path: str, offset: int, body: bytes) -> requests.Response:
-    headers = {**server.device.headers, **TUS, **BODY, "Upload-Offset": str(offset)}
-    return requests.patch(server.url + path, data=body, headers=headers, timeout=60)
-
-
-def open_patch(
-    server: LiveServer, path: str, sent: bytes, *, announced: int | None = None
-) -> socket.socket:
-    """A PATCH from offset 0 of which only ``sent`` goes out; chunked if nothing is announced."""
-    line = socket.create_connection(("127.0.0.1", server.port), timeout=30)
-    headers = {
-        "Host": "localhost",
-        **server.device.headers,
-        **TUS,
-        **BODY,
-        "Upload-Offset": "0",
-    }
-    headers |= {"Content-Length": str(announced)} if announced else {"Transfer-Encoding": "chunked"}
-    text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    line.sendall(f"PATCH {path} HTTP/1.1\r\n{text}\r\n".encode() + sent)
-    return line
 
 
 def offset_reaches(server: LiveServer, path: str, least: int) -> int:
@@ -132,48 +70,10 @@ def drip(server: LiveServer, path: str, line: socket.socket, *, at: int) -> None
     assert stored(server, path) > 0
 
 
-def stored(server: LiveServer, path: str) -> int:
-    """The offset as it is kept, read beside the server."""
-    with server.app.app_context():
-        seen = find_upload(db.session(), server.device.user, path.rsplit("/", 1)[1])
-        db.session.remove()
-    return int(seen.received)
-
-
-def field_of(server: LiveServer, photo: str, name: str) -> object:
-    with server.app.app_context():
-        record = find_record(db.session(), photo)
-        db.session.remove()
-        return record and record.data.get(name)
-
-
-def test_tuspy_uploads_unchanged(server: LiveServer) -> None:
-    for options in ({}, {"chunk_size": 300_000}, {"chunk_size": 700_000, "upload_checksum": True}):
-        photo = declare(server)
-        client = TusClient(f"{server.url}{UPLOADS}/", headers=server.device.headers)
-        about = {"photo": photo, "sha256": sha256_of(CONTENT), "type": "image/png"}
-        uploader = client.uploader(file_stream=io.BytesIO(CONTENT), metadata=about, **options)
-        uploader.upload()
-        assert uploader.get_offset() == len(CONTENT)
-        assert field_of(server, photo, "state") == "verified"
-
-
-def test_m1_tuspy_goes_on_where_it_was_stopped(server: LiveServer) -> None:
-    photo = declare(server)
-    client = TusClient(f"{server.url}{UPLOADS}", headers=server.device.headers)
-    stream = io.BytesIO(CONTENT)
-    first = client.uploader(file_stream=stream, metadata={"photo": photo}, chunk_size=400_000)
-    first.upload(stop_at=800_000)
-    second = client.uploader(file_stream=stream, url=first.url, chunk_size=400_000)
-    assert second.offset == 800_000
-    second.upload()
-    assert field_of(server, photo, "state") == "verified"
-
-
 @pytest.mark.parametrize("ending", ["FIN", "RST"])
 def test_m1_a_line_that_is_cut_keeps_what_came(server: LiveServer, ending: str) -> None:
-    photo = declare(server)
-    path = begin(server, photo)
+    photo = declare(server, CONTENT)
+    path = begin(server, photo, len(CONTENT))
     line = open_patch(server, path, CONTENT[:300_000], announced=len(CONTENT))
     if ending == "RST":
         part_reaches(server, path, WRITE_BYTES)  # a reset throws away what is not read yet
@@ -185,8 +85,8 @@ def test_m1_a_line_that_is_cut_keeps_what_came(server: LiveServer, ending: str) 
 
 
 def test_m1_a_killed_server_forgets_no_byte_it_acknowledged(server: LiveServer) -> None:
-    photo = declare(server)
-    path = begin(server, photo)
+    photo = declare(server, CONTENT)
+    path = begin(server, photo, len(CONTENT))
     assert patch(server, path, 0, CONTENT[:1_500_000]).status_code == 204
     line = open_patch(server, path, b"", announced=len(CONTENT))
     server.kill()
@@ -202,8 +102,8 @@ def test_m1_a_killed_server_forgets_no_byte_it_acknowledged(server: LiveServer) 
 def test_m1_a_kill_between_the_data_and_its_offset_costs_only_the_unsaid_bytes(
     server: LiveServer,
 ) -> None:
-    photo = declare(server)
-    path = begin(server, photo)
+    photo = declare(server, CONTENT)
+    path = begin(server, photo, len(CONTENT))
     patch(server, path, 0, CONTENT[:100_000])
     command = [sys.executable, "-m", KILLED_WHEN_FLUSHING, path.rsplit("/", 1)[1]]
     done = subprocess.run(
@@ -228,7 +128,7 @@ def refusal_comes(server: LiveServer, path: str) -> None:
 
 
 def test_a_body_of_unknown_length_is_taken_to_its_proper_end(server: LiveServer) -> None:
-    path = begin(server, declare(server))
+    path = begin(server, declare(server, CONTENT), len(CONTENT))
     headers = {**server.device.headers, **TUS, **BODY, "Upload-Offset": "0"}
     chunks = (CONTENT[at : at + 50_000] for at in range(0, len(CONTENT), 50_000))
     answer = requests.patch(server.url + path, data=chunks, headers=headers, timeout=60)
@@ -236,7 +136,7 @@ def test_a_body_of_unknown_length_is_taken_to_its_proper_end(server: LiveServer)
 
 
 def test_m1_a_chunked_body_that_breaks_off_is_not_success(server: LiveServer) -> None:
-    path = begin(server, declare(server))
+    path = begin(server, declare(server, CONTENT), len(CONTENT))
     line = open_patch(server, path, b"2710\r\n" + CONTENT[:9000])
     line.shutdown(socket.SHUT_WR)
     assert line.recv(100).startswith(b"HTTP/1.1 503")
@@ -252,8 +152,8 @@ def test_a_silent_client_holds_its_slot_for_a_limited_time(settings: Settings) -
         "FIELDSTAMP_UPLOAD_SLOTS": "1",
     }
     with live_server(settings, **few) as server:
-        photo = declare(server)
-        path, other = begin(server, photo), begin(server, photo)
+        photo = declare(server, CONTENT)
+        path, other = begin(server, photo, len(CONTENT)), begin(server, photo, len(CONTENT))
         with open_patch(server, path, CONTENT[:50_000], announced=len(CONTENT)) as silent:
             drip(server, path, silent, at=50_000)
             refusal_comes(server, other)
