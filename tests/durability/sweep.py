@@ -10,6 +10,9 @@ from tests.durability.scenes import Scene
 from tests.simulation.disk import Call, Crash, Machine, Verdict, let_go
 
 Judge = Callable[[Call], Verdict]
+FAULTS = ("power", "kill", "full once", "full lasting", "broken once", "broken lasting")
+"""Loss of power; kill, and loss of power after the next process finished; a full disk and one that
+reports errors, for one call or from it on, and loss of power after it was mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,36 @@ def only_call(number: int, verdict: Verdict) -> Judge:
     return lambda call: verdict if call.number == number else Verdict.GO
 
 
-def lose_power(scene: Scene, number: int, seeds: Sequence[int]) -> Iterator[Finding]:
-    """The power goes at a call; each seed lets something else survive."""
+def play(scene: Scene, fault: str, number: int, seeds: Sequence[int]) -> list[Finding]:
+    """One of :data:`FAULTS` at the call of that number."""
+    if fault == "power":
+        return list(lose_power(scene, number, seeds))
+    if fault == "kill":
+        return list(kill(scene, number, seeds))
+    verdict = Verdict.FULL if fault.startswith("full") else Verdict.BROKEN
+    return list(fail(scene, number, verdict, seeds, lasts=fault.endswith("lasting")))
+
+
+def without_sync(number: int, point: str) -> Judge:
+    """The power goes at the call of that number; at ``point`` nothing is ever synced."""
+
+    def judge(call: Call) -> Verdict:
+        if call.number >= number:
+            return Verdict.DIES
+        return Verdict.LIES if call.point == point else Verdict.GO
+
+    return judge
+
+
+def lose_power(
+    scene: Scene, number: int, seeds: Sequence[int], *, unsynced: str = ""
+) -> Iterator[Finding]:
+    """The power goes at a call; each seed lets something else survive.
+
+    With ``unsynced``, as if the code had left out the sync at that point.
+    """
     scene.begin()
-    _act(scene, from_call(number, Verdict.DIES))
+    _act(scene, without_sync(number, unsynced))
     yield from _after_power_loss(scene, "power", number, seeds)
 
 

@@ -21,9 +21,19 @@ from tests.simulation.disk_machine import (
     Verdict,
     let_go,
 )
-from tests.simulation.disk_sqlite import watch_sqlite
+from tests.simulation.disk_sqlite import NoLibraryError, watch_sqlite
 
-__all__ = ["DEVICE", "SERVER", "Call", "Crash", "Disk", "Machine", "Verdict", "let_go"]
+__all__ = [
+    "DEVICE",
+    "SERVER",
+    "Call",
+    "Crash",
+    "Disk",
+    "Machine",
+    "NoLibraryError",
+    "Verdict",
+    "let_go",
+]
 
 
 class Disk:

@@ -91,6 +91,8 @@ class OpenFile:
         if self.handle.is_dead:
             raise Crash(self.name)
         verdict = self.machine.ask(self.name, "sync_folder" if file.is_folder else "sync")
+        if verdict is Verdict.LIES:
+            return
         if verdict is not Verdict.GO:
             self.machine.fail_sync(file)
             _fail(verdict, self.name)

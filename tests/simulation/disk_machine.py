@@ -51,6 +51,8 @@ class Verdict(Enum):
     """The disk reports an error."""
     DIES = auto()
     """The machine stops before the call does anything."""
+    LIES = auto()
+    """A sync is said to be done, and nothing was synced; as if the code had left it out."""
 
 
 @dataclass(frozen=True, slots=True)

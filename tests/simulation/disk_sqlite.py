@@ -182,10 +182,11 @@ class Library:
         """The real disk is left alone, but where the library syncs the folder on the way."""
         opened = self._opened[file]
         verdict = opened.machine.ask(opened.handle.name, "sync")
-        if verdict is not Verdict.GO:
+        if verdict is Verdict.GO:
+            opened.handle.file.sync()
+        elif verdict is not Verdict.LIES:
             opened.machine.fail_sync(opened.handle.file)
             return abi.ERRORS["sync"][verdict]
-        opened.handle.file.sync()
         if not opened.is_name_open:
             return abi.OK
         opened.is_name_open = False
@@ -215,9 +216,10 @@ class Library:
         machine = self._machines.find(path)
         if machine:
             verdict = machine.ask(path, "sync_folder")
-            if verdict is not Verdict.GO:
+            if verdict is Verdict.GO:
+                machine.tree.sync_folder(os.path.dirname(path))  # noqa: PTH120 - called very often
+            elif verdict is not Verdict.LIES:
                 return abi.ERRORS["sync_folder"][verdict]
-            machine.tree.sync_folder(os.path.dirname(path))  # noqa: PTH120 - called very often
         return int(self._real["openDirectory"](name, out))
 
 
