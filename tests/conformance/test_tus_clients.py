@@ -127,7 +127,7 @@ def test_m1_tus_js_client_goes_on_over_a_line_that_is_cut(
     server: LiveServer, tus_js: Path, file: Path, mode: str
 ) -> None:
     photo = declare(server, CONTENT)
-    said = {**about(photo), "upload": mode}
+    said = {**about(photo), "upload": photo}
     wish = {"file": str(file), "metadata": said, **TUS_JS_MODES[mode]}
     with CuttingLink(server.port, cuts(len(mode))) as link:
         assert "url" in run_tus_js(tus_js, server, wish, port=link.port)
@@ -164,7 +164,7 @@ def test_m1_tuspy_goes_on_over_a_line_that_is_cut(server: LiveServer, mode: str)
         client = TusClient(url, headers=server.device.headers)
         uploader = client.uploader(
             file_stream=io.BytesIO(CONTENT),
-            metadata={**about(photo), "upload": "one"},
+            metadata={**about(photo), "upload": photo},
             retries=40,
             retry_delay=0,
             **TUSPY_MODES[mode],
@@ -215,6 +215,6 @@ def test_m1_resumable_upload_goes_on_over_a_line_that_is_cut(
             retry_delay=0.05,
             **RESUMABLE_MODES[mode],
         )
-        client.upload_file(str(file), metadata={**about(photo), "upload": "one"})
+        client.upload_file(str(file), metadata={**about(photo), "upload": photo})
     assert link.done >= 3
     assert_arrived(server, photo)
