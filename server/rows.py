@@ -5,8 +5,9 @@ and writes with ``insert … select from json_to_recordset`` (one generic ``exec
 was measured at half the rate). Statements are written with ``?``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -91,19 +92,20 @@ class Rows:
                 _postgres_delete(table, tuple(columns)), [_recordset(columns, rows)]
             )
 
-    def next_keys(self, table: Table, count: int) -> list[int]:
-        """Fresh integer keys for ``count`` rows, in rising order; the writer's lock is held."""
-        if not count:
-            return []
+    def next_keys(self, wanted: Mapping[Table, int]) -> list[list[int]]:
+        """Fresh integer keys for so many rows of each table, in rising order.
+
+        On SQLite the writer's lock is held.
+        """
         if self.sqlite:
-            [[last]] = self.select(f"SELECT coalesce(max(key), 0) FROM {table.name}")
-            return list(range(last + 1, last + 1 + count))
-        rows = self.select(
-            "SELECT array_agg(nextval(?::regclass)) FROM generate_series(1, ?)",
-            f"{table.name}_key_seq",
-            count,
-        )
-        return sorted(rows[0][0])
+            asked = [f"(SELECT coalesce(max(key), 0) FROM {table.name})" for table in wanted]
+            [lasts] = self.select(f"SELECT {', '.join(asked)}")
+            ranges = zip(lasts, wanted.values(), strict=True)
+            return [list(range(last + 1, last + 1 + count)) for last, count in ranges]
+        one = "(SELECT array_agg(nextval(?::regclass)) FROM generate_series(1, ?))"
+        given = [(f"{table.name}_key_seq", count) for table, count in wanted.items()]
+        [found] = self.select(f"SELECT {', '.join([one] * len(given))}", *chain(*given))
+        return [sorted(keys or ()) for keys in found]
 
 
 @cache

@@ -39,28 +39,39 @@ def judge(
     digest before them; the last signature of a run proves the whole run, as each digest covers
     all that precede it. A first link whose predecessor was not received is a ``gap``.
     """
+    verdicts, firsts = judge_runs(key, links)
+    return {**verdicts, **{first.digest: judge_first(first, known) for first in firsts}}
+
+
+def judge_runs(
+    key: PublicKey, links: Sequence[Link]
+) -> tuple[Mapping[str, Verdict], Sequence[Link]]:
+    """The part of :func:`judge` that needs no store: signatures, and links within a run.
+
+    Gives the first link of each run whose signature is good beside the verdicts: what it hangs
+    on is judged by :func:`judge_first`.
+    """
     verdicts: dict[str, Verdict] = {}
-    run: list[Link] = []
+    firsts: list[Link] = []
+    for run in _runs(links):
+        good = is_signed(key, bytes.fromhex(run[-1].digest), run[-1].sig)
+        verdicts |= dict.fromkeys((link.digest for link in run), "chained" if good else "broken")
+        firsts += run[:1] if good else []
+    return verdicts, firsts
+
+
+def _runs(links: Sequence[Link]) -> list[list[Link]]:
+    runs: list[list[Link]] = []
     for link in sorted(links, key=lambda link: link.n):
-        if run and (link.n != run[-1].n + 1 or link.prev != run[-1].digest):
-            verdicts |= _judge_run(key, run, known)
-            run = []
-        run.append(link)
-    return verdicts | _judge_run(key, run, known) if run else verdicts
+        last = runs[-1][-1] if runs else None
+        if last is None or link.n != last.n + 1 or link.prev != last.digest:
+            runs.append([])
+        runs[-1].append(link)
+    return runs
 
 
-def _judge_run(
-    key: PublicKey, run: Sequence[Link], known: Mapping[int, frozenset[str]]
-) -> dict[str, Verdict]:
-    first, last = run[0], run[-1]
-    if not is_signed(key, bytes.fromhex(last.digest), last.sig):
-        return {link.digest: "broken" for link in run}
-    verdicts: dict[str, Verdict] = {link.digest: "chained" for link in run}
-    verdicts[first.digest] = _judge_first(first, known)
-    return verdicts
-
-
-def _judge_first(first: Link, known: Mapping[int, frozenset[str]]) -> Verdict:
+def judge_first(first: Link, known: Mapping[int, frozenset[str]]) -> Verdict:
+    """The verdict on the first link of a run; ``known`` has the digests stored at a number."""
     if first.n == 1:
         return "chained" if first.prev == FIRST else "broken"
     before = known.get(first.n - 1)

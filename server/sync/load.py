@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 
 from server.people.principal import Principal
-from server.proof.seal import Link
 from server.rows import Row, Rows
 from server.sync.batch import Head, Sender
 from server.sync.decide import ids_in
@@ -61,6 +60,8 @@ class Loaded:
     waiting: list[Waiting] = field(default_factory=list)
     moved: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
+    chain: dict[int, frozenset[str]] = field(default_factory=dict)
+    """Digests by number in the sender's chain, at the places of the batch and before them."""
     forked: frozenset[str] = frozenset()
     """Mutations of the batch whose place in their device's chain another one has."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -89,9 +90,17 @@ def referred(registry: Registry, mutations: Iterable[Mutation]) -> set[str]:
 
 
 def load(
-    rows: Rows, registry: Registry, mutations: Sequence[Mutation], *, sender: Principal
+    rows: Rows,
+    registry: Registry,
+    mutations: Sequence[Mutation],
+    *,
+    sender: Principal,
+    woken: bool = True,
 ) -> Loaded:
-    """What is known of the mutations, their records, references and parents; records locked."""
+    """What is known of the mutations, their records, references and parents; records locked.
+
+    ``woken``: and what waits for them.
+    """
     # P2: two pushes of one user never decide the same mutation at once.
     lock = "" if rows.sqlite else ", pg_advisory_xact_lock(hashtextextended(?, 0))"
     [first] = rows.select(
@@ -99,8 +108,8 @@ def load(
         *([sender.user] if lock else []),
     )
     loaded = Loaded(epoch=first[0], epoch_number=first[1])
-    _load_known(rows, loaded, mutations)
-    loaded.waiting = chain_waiting_for(rows, mutations)
+    _load_known(rows, loaded, mutations, device=sender.device)
+    loaded.waiting = chain_waiting_for(rows, mutations) if woken else []
     loaded.known |= {one.stored.id: one.stored for one in loaded.waiting}
     concerned = [*mutations, *(one.mutation for one in loaded.waiting)]
     wanted_records = referred(registry, concerned)
@@ -166,16 +175,23 @@ def refused_creates(rows: Rows, records: Iterable[str]) -> dict[tuple[str, str],
     return {(user, record): mutation for user, record, mutation in found}
 
 
-def _load_known(rows: Rows, loaded: Loaded, mutations: Sequence[Mutation]) -> None:
-    """What is known under these ids, and who stands at their places (device, n)."""
+def _load_known(
+    rows: Rows, loaded: Loaded, mutations: Sequence[Mutation], *, device: str | None
+) -> None:
+    """What is known under these ids, who stands at their places (device, n), and before them."""
+    places = {one.n for one in mutations if one.device and one.n}
+    places |= {n - 1 for n in places}
     ids = {one.id for one in mutations} | {one.after for one in mutations if one.after}
     found = rows.select(
         f"SELECT {MUTATION_COLUMNS}, device, n FROM mutation WHERE {rows.among('id')}"
         f" OR ({rows.among('device')} AND {rows.among('n')})",
         rows.listed(sorted(ids)),
         rows.listed(sorted({one.device for one in mutations if one.device and one.n})),
-        rows.listed(sorted({one.n for one in mutations if one.n})),
+        rows.listed(sorted(places)),
     )
+    for row in found:
+        if row[12] == device and row[4] is not None:
+            loaded.chain[row[13]] = loaded.chain.get(row[13], frozenset()) | {row[4]}
     in_order = sorted(found, reverse=True)  # of several at one place, the first to come stands
     taken: dict[tuple[str, int], str] = {(row[12], row[13]): row[1] for row in in_order}
     loaded.known = {row[1]: _stored_mutation(row) for row in found if row[1] in ids}
@@ -272,18 +288,6 @@ def awaitable(mutations: Iterable[Mutation]) -> set[str]:
         if mutation.group is not None:
             names.add(f"group:{mutation.group.id}")
     return names
-
-
-def known_links(rows: Rows, device: str, links: Sequence[Link]) -> Mapping[int, frozenset[str]]:
-    """The digests that the store has at the numbers before ``links``, by number."""
-    before = {link.n - 1 for link in links} - {link.n for link in links}
-    found = rows.select(
-        f"SELECT n, digest FROM mutation WHERE device = ? AND {rows.among('n')}"
-        " AND digest IS NOT NULL",
-        device,
-        rows.listed(sorted(before)),
-    )
-    return {n: frozenset(digest for at, digest in found if at == n) for n, _digest in found}
 
 
 def load_heads(rows: Rows, loaded: Loaded, ids: Iterable[str]) -> None:

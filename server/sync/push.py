@@ -6,6 +6,7 @@ exception means that the request as a whole failed and that nothing of it was st
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -18,14 +19,14 @@ from server.db import Fault, told_faults, transaction
 from server.errors import Problem
 from server.people import devices, rights
 from server.people.principal import Principal
-from server.proof.seal import Verdict, judge
+from server.proof.seal import Link, Verdict, judge_first, judge_runs
 from server.rows import Rows
 from server.sync.answers import Told, result_of
 from server.sync.batch import Batch, Sender
 from server.sync.deciding import MENDED_SECONDS, Deciding, Pending
 from server.sync.engine import Sync
 from server.sync.lineage import rebase
-from server.sync.load import Loaded, known_links, load
+from server.sync.load import Loaded, load
 from server.sync.store import Decided, Writing, keep_reused, write
 from server.sync.wire import MAX_BATCH, Mutation, Unreadable, links_of, read_mutation
 from server.values import replace
@@ -64,8 +65,8 @@ def push_batch(sync: Sync, session: Session, envelope: Envelope, raw: Sequence[o
     ``unavailable`` where the store cannot take the batch now.
     """
     mutations = _check_devices(session, envelope, _read(envelope, raw))
-    verdicts = _judge(session, envelope.sender, mutations)
-    pushing = _Pushing(sync, session, envelope, verdicts)
+    judged = _judge(envelope.sender, mutations)
+    pushing = _Pushing(sync, session, envelope, judged)
     told = pushing.split(mutations)
     return Pushed(epoch=pushing.epoch, results=[result_of(sync, one) for one in told])
 
@@ -99,18 +100,29 @@ def _check_devices(
     ]
 
 
-def _judge(
-    session: Session, sender: Principal, mutations: Sequence[Mutation]
-) -> Mapping[str, Verdict]:
-    """Verdicts on the seals by mutation id. A bad seal is said, and refuses nothing."""
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Verdicts on the seals of a batch by mutation id; a bad seal is said, and refuses nothing."""
+
+    verdicts: Mapping[str, Verdict]
+    firsts: Mapping[str, Link]
+    """What begins an unbroken run: its verdict follows from what the store has before it."""
+
+    def within(self, loaded: Loaded) -> Mapping[str, Verdict]:
+        """All verdicts, with the links that the store has."""
+        first = {id_: judge_first(link, loaded.chain) for id_, link in self.firsts.items()}
+        return {**self.verdicts, **first}
+
+
+def _judge(sender: Principal, mutations: Sequence[Mutation]) -> _Judged:
     verdicts: dict[str, Verdict] = dict.fromkeys((m.id for m in mutations), "unsealed")
     links = links_of(one for one in mutations if one.device == sender.device)
     if sender.key is None or not links:
-        return verdicts
-    with told_faults():
-        before = known_links(Rows(session), str(sender.device), list(links.values()))
-    by_digest = judge(sender.key, list(links.values()), before)
-    return verdicts | {id_: by_digest[link.digest] for id_, link in links.items()}
+        return _Judged(verdicts, {})
+    by_digest, begin = judge_runs(sender.key, list(links.values()))
+    begins = {first.digest for first in begin}
+    verdicts |= {id_: by_digest[link.digest] for id_, link in links.items()}
+    return _Judged(verdicts, {i: link for i, link in links.items() if link.digest in begins})
 
 
 @dataclass(slots=True)
@@ -120,7 +132,7 @@ class _Pushing:
     sync: Sync
     session: Session
     envelope: Envelope
-    verdicts: Mapping[str, Verdict]
+    judged: _Judged
     epoch: str = ""
 
     def split(self, mutations: Sequence[Mutation]) -> list[Told]:
@@ -147,42 +159,74 @@ class _Pushing:
     def _attempt(self, mutations: Sequence[Mutation]) -> list[Told]:
         for remaining in reversed(range(ATTEMPTS)):
             try:
-                with told_faults(), transaction(self.session):
-                    return self._run(mutations)
+                with told_faults():
+                    foreseen = self._foresee(mutations)
+                    with transaction(self.session):
+                        return self._run(mutations, foreseen)
             except Fault as fault:
                 if fault.sort != "race" or not remaining:
                     raise
         raise AssertionError("unreachable")
 
-    def _run(self, mutations: Sequence[Mutation]) -> list[Told]:
-        """Load, decide, write."""
-        rows, sender = Rows(self.session), self.envelope.sender
-        now = self.sync.clock.now()
-        loaded = load(rows, self.sync.registry, mutations, sender=sender)
+    def _foresee(self, mutations: Sequence[Mutation]) -> "_Decided | None":
+        """What would be decided now, before SQLite's one writer's lock is taken.
+
+        Deciding is pure: where nothing of what it was given has changed when the lock is held,
+        it stands, and others need not wait for it. New records are many and cheap to look for;
+        for others, and on PostgreSQL where only who writes the same rows waits, to look twice
+        costs more than it saves.
+        """
+        rows = Rows(self.session)
+        if not rows.sqlite or any(mutation.action != "create" for mutation in mutations):
+            return None
+        return self._decide(rows, self._load(rows, mutations, woken=False), mutations)
+
+    def _load(self, rows: Rows, mutations: Sequence[Mutation], *, woken: bool) -> Loaded:
+        sender = self.envelope.sender
+        return load(rows, self.sync.registry, mutations, sender=sender, woken=woken)
+
+    def _decide(self, rows: Rows, loaded: Loaded, mutations: Sequence[Mutation]) -> "_Decided":
+        now, sender = self.sync.clock.now(), self.envelope.sender
         mutations = rebase(rows, loaded, mutations)
-        self.epoch = loaded.epoch
         deciding = Deciding(
             batch=_batch(self.sync, self.envelope, loaded),
             loaded=loaded,
-            verdicts=self.verdicts,
+            verdicts=self.judged.within(loaded),
             at=to_wire(now),
             pending=_pending(self.session, sender, loaded),
             late=self.envelope.late,
         )
-        told = deciding.take(mutations)
-        decided = list(deciding.decided.values())
+        return _Decided(at=now, deciding=deciding, told=deciding.take(mutations))
+
+    def _run(self, mutations: Sequence[Mutation], foreseen: "_Decided | None") -> list[Told]:
+        """Load, decide, write."""
+        rows, user = Rows(self.session), self.envelope.sender.user
+        loaded = self._load(rows, mutations, woken=True)
+        stands = foreseen is not None and foreseen.deciding.loaded == loaded
+        taken = foreseen if foreseen and stands else self._decide(rows, loaded, mutations)
+        self.epoch = loaded.epoch
+        decided = list(taken.deciding.decided.values())
         writing = Writing(
             rows=rows,
             registry=self.sync.registry,
             loaded=loaded,
-            user=sender.user,
-            at=to_wire(now),
+            user=user,
+            at=to_wire(taken.at),
         )
         write(writing, decided)
-        keep_reused(writing, deciding.reused)
-        queue.apply(self.session, _asked(decided), by=sender.user, at=now)
+        keep_reused(writing, taken.deciding.reused)
+        queue.apply(self.session, _asked(decided), by=user, at=taken.at)
         queue.move(self.session, {one.id: one.placement.region for one in writing.moved.values()})
-        return [_with_data(deciding.batch, one) for one in told]
+        return [_with_data(taken.deciding.batch, one) for one in taken.told]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """A batch with its outcomes, and what they were decided on."""
+
+    at: datetime
+    deciding: Deciding
+    told: Sequence[Told]
 
 
 def _batch(sync: Sync, envelope: Envelope, loaded: Loaded) -> Batch:

@@ -92,22 +92,26 @@ def keep_reused(writing: Writing, mutations: Sequence[Mutation]) -> None:
 
 def write(writing: Writing, decided: Sequence[Decided]) -> None:
     """Writes every outcome and every effect of a batch. The caller commits."""
-    mutation_keys = _write_mutations(writing, decided)
     finals: dict[str, Head] = {}
     for item in decided:
         finals.update((written.head.id, written.head) for written in item.writes)
+    fresh = [item for item in decided if item.key is None]
+    new = [head for head in finals.values() if head.key is None]
+    fresh_keys, new_keys = writing.rows.next_keys({MUTATION: len(fresh), RECORD: len(new)})
+    mutation_keys = _write_mutations(writing, decided, fresh_keys)
     _take_along(writing, finals)
-    _write_heads(writing, finals)
+    _write_heads(writing, finals, new_keys)
     _write_versions(writing, decided, mutation_keys)
     _write_feed(writing, finals)
 
 
-def _write_mutations(writing: Writing, decided: Sequence[Decided]) -> Mapping[str, int]:
+def _write_mutations(
+    writing: Writing, decided: Sequence[Decided], fresh_keys: Sequence[int]
+) -> Mapping[str, int]:
     rows = writing.rows
     fresh = [item for item in decided if item.key is None]
     again = [item for item in decided if item.key is not None]
     keys = {item.mutation.id: item.key for item in again if item.key is not None}
-    fresh_keys = rows.next_keys(MUTATION, len(fresh))
     keys |= {item.mutation.id: key for item, key in zip(fresh, fresh_keys, strict=True)}
     rows.insert(MUTATION, FRESH_COLUMNS, [_mutation_row(writing, item, keys) for item in fresh])
     told = [
@@ -210,10 +214,9 @@ RECORD_COLUMNS = (
 NEW_COLUMNS = (*RECORD_COLUMNS, "id", "kind", "parent", "creator", "created_at")
 
 
-def _write_heads(writing: Writing, finals: Mapping[str, Head]) -> None:
+def _write_heads(writing: Writing, finals: Mapping[str, Head], fresh_keys: Sequence[int]) -> None:
     new = [head for head in finals.values() if head.key is None]
     writing.keys = {head.id: head.key for head in writing.loaded.heads.values() if head.key}
-    fresh_keys = writing.rows.next_keys(RECORD, len(new))
     writing.keys |= {head.id: key for head, key in zip(new, fresh_keys, strict=True)}
     for head in finals.values():
         data = canonical(head.fields)
