@@ -276,6 +276,11 @@ class Starting(OfficeScene):
         """There is a folder, and nothing in it."""
         self.ground.clear_office()
 
+    def begin(self) -> None:
+        """No process remembers a store of before."""
+        self.ground.office.end()
+        super().begin()
+
     def forget(self) -> None:
         """No phone knows this server."""
         self.key = b""

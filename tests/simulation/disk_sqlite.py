@@ -41,6 +41,8 @@ class OpenFile:
     machine: Machine
     handle: Handle
     real: dict[str, Callable[..., int]]
+    methods: int
+    """Where the library's own table of them is."""
     is_name_open: bool
     """The library will sync the folder when it first syncs the file."""
 
@@ -77,7 +79,10 @@ class Library:
         self._real["xSetSystemCall"](self._theirs, b"openDirectory", opener)
 
     def stop(self) -> None:
-        """Connections opened from now on are the library's own again."""
+        """Connections are the library's own again, but for those that were cut off."""
+        for file, opened in self._opened.items():
+            if not opened.handle.is_dead:
+                c_void_p.from_address(file).value = opened.methods
         self._real["xSetSystemCall"](self._theirs, b"openDirectory", None)
         self._register(self._theirs, 1)
         self._machines = Machines()
@@ -140,7 +145,8 @@ class Library:
         if is_fresh:
             machine.tree.make(path)
         methods = c_void_p.from_address(file)
-        table = self._table(methods.value or 0)
+        theirs = methods.value or 0
+        table = self._table(theirs)
         methods.value = addressof(table.watched)
 
         def cut_off() -> None:
@@ -150,6 +156,7 @@ class Library:
             machine=machine,
             handle=machine.open(path, cut_off),
             real=table.real,
+            methods=theirs,
             is_name_open=bool(flags & abi.CREATE and flags & abi.NAME_COMES_WITH_SYNC),
         )
 
