@@ -1,6 +1,7 @@
 """Ids that the server makes: UUIDv7 (RFC 9562, section 5.7), so that keys sort by time."""
 
 import base64
+import hashlib
 import re
 import secrets
 import threading
@@ -52,6 +53,17 @@ class IdMaker:
     def code(self) -> str:
         """Ten base32 characters for a person to type."""
         return base64.b32encode(self.secret(7)).decode()[:CODE_LENGTH]
+
+
+def derive_id(*sources: str) -> str:
+    """The UUIDv7 that follows from others, in whatever order: the latest time among them, and the
+    rest from SHA-256. What is made of them a second time, after a restore, has the same id."""
+    hashed = hashlib.sha256("\n".join(sorted(sources)).encode()).digest()
+    bits = int.from_bytes(hashed[:10])
+    value = UUID(max(sources)).int >> 80 << 80 | 0x7 << 76
+    value |= (bits >> RANDOM_BITS) % (1 << COUNTER_BITS) << 64
+    value |= 0b10 << RANDOM_BITS | bits % (1 << RANDOM_BITS)
+    return str(UUID(int=value))
 
 
 def is_uuid7(text: object) -> bool:

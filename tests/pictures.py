@@ -76,3 +76,18 @@ def camera_files() -> list[Path]:
     if not folder:
         return []
     return sorted(path for path in Path(folder).iterdir() if path.suffix.lower() != ".md")
+
+
+def camera_contents() -> dict[str, bytes]:
+    """Name → content of the camera files; of drawn ones, whose names say so, where none are."""
+    found = {path.name: path.read_bytes() for path in camera_files()}
+    if found:
+        return found
+    missing = "drawn, as FIELDSTAMP_TEST_PHOTOS names no folder"
+    large = Image.open(io.BytesIO(draw(2000, 1500)))
+    return {
+        f"{missing}: turned": draw_turned(6),
+        f"{missing}: tagged": draw_tagged(),
+        f"{missing}: progressive": _save(large, "JPEG", progressive=True),
+        f"{missing}: gray": _save(large.convert("L"), "JPEG"),
+    }

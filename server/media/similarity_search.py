@@ -1,7 +1,7 @@
 """R1, B3: which photos show what another one shows. All SQL of comparing is here."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sqlalchemy import delete, select
@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from server.db import transaction
-from server.ids import IdMaker
+from server.ids import derive_id
 from server.media.similarity_scan import Near, PrintMatrix
 from server.media.tables import Arrival, Blob, Comparison, Match, Print
 
@@ -162,15 +162,15 @@ def _refresh(session: Session, matrix: PrintMatrix) -> None:
         matrix.add(((row.key, row.blob, row.bits) for row in page), window=WINDOW)
 
 
-def note_pair(session: Session, ids: IdMaker, photo: str, earlier: str) -> Pair:
-    """The pair of two photos, with the id of the record about it: the same one at every call."""
+def note_pair(session: Session, photo: str, earlier: str) -> Pair:
+    """The pair of two photos, with the id of the record about it: the same one at every call.
+
+    An answer that a journal kept finds its record again, also where a restore has lost it.
+    """
+    pair = Pair(record=derive_id(photo, earlier), photo=photo, earlier=earlier)
     with transaction(session):
-        values = {"record": ids.new(), "photo": photo, "earlier": earlier}
-        _insert(session, Match, values, "photo", "earlier")
-        record = session.scalars(
-            select(Match.record).where(Match.photo == photo, Match.earlier == earlier)
-        ).one()
-        return Pair(record=record, photo=photo, earlier=earlier)
+        _insert(session, Match, asdict(pair), "record")
+    return pair
 
 
 def _insert(session: Session, table: Any, values: dict[str, Any], *unique: str) -> None:

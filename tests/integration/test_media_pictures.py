@@ -21,7 +21,7 @@ from server.services import Services
 from server.sync.queries import find_record, history
 from server.work.rounds import run_pending
 from tests.company import Company
-from tests.pictures import camera_files, draw, draw_tagged, png_bomb, png_header
+from tests.pictures import camera_contents, camera_files, draw, draw_tagged, png_bomb, png_header
 from tests.uploads import Carrier, carriers, created, receipt_values, sha256_of
 
 CONTENT = draw(2000, 1500)
@@ -258,10 +258,14 @@ def test_the_record_gets_two_versions_from_the_server_and_no_more(app: Flask, re
     ]
 
 
-@pytest.mark.skipif(not camera_files(), reason="FIELDSTAMP_TEST_PHOTOS names no folder")
-def test_camera_files_are_kept_byte_for_byte_and_get_a_verdict(app: Flask, rep: Carrier) -> None:
-    for path in camera_files():
-        content = path.read_bytes()
+def test_camera_files_are_kept_byte_for_byte_and_shown(app: Flask, rep: Carrier) -> None:
+    for content in camera_contents().values():
         photo = delivered(app, rep, content)
         assert rep.read(photo).data == content
         assert data_of(app, photo)["content"] == "readable"
+
+
+def test_real_camera_files_were_there() -> None:
+    if not camera_files():
+        pytest.skip("FIELDSTAMP_TEST_PHOTOS names no folder: drawn files stood in for camera files")
+    assert not any(name.startswith("drawn") for name in camera_contents())

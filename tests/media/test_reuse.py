@@ -9,6 +9,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from server.domain.evidence import comparing
 from server.domain.evidence.comparing import compare_photos, follow_photos
 from server.extensions import db
+from server.ids import derive_id, is_uuid7
 from server.media.similarity_search import ask_comparison, pairs_about
 from server.people.principal import Role
 from server.services import Services
@@ -272,3 +273,14 @@ def test_b3_the_heaviest_matches_of_one_photo_are_written_down_and_no_more(
     photos = [hand_in(rep, CONTENT) for _time in range(most + 2)]
     about = pairs_about(db.session(), photos)
     assert len([pair for pair in about if pair.photo == photos[-1]]) == most
+
+
+def test_b3_a_match_found_again_after_a_restore_has_the_id_that_its_answer_names(
+    office: Office,
+) -> None:
+    photos = [hand_in(office.rep(), CONTENT) for _time in range(2)]
+    match = the_match(*photos)
+    assert match.id == derive_id(*photos) == derive_id(*reversed(photos))
+    assert is_uuid7(match.id)
+    assert match.id[:13] == max(photos)[:13]
+    assert derive_id(photos[0], match.id) != match.id

@@ -1,8 +1,11 @@
 """What the server makes of files that claim to be pictures."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -237,8 +240,36 @@ def test_a_nursery_that_was_killed_is_replaced(tmp_path: Path) -> None:
     examiner.close()
 
 
-@pytest.mark.parametrize("path", pictures.camera_files(), ids=lambda path: path.name)
-def test_camera_files_get_a_verdict(path: Path) -> None:
+OWNER = """
+import sys, time
+from server.media.examine import EXAMINER
+with open(sys.argv[1], "rb") as file:
+    EXAMINER.examine(file)
+print(EXAMINER._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_nursery_ends_with_the_process_that_it_works_for(tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(JPEG)
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, path], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    nursery = psutil.Process(int(owner.stdout.readline()))
+    owner.kill()
+    owner.communicate()
+    nursery.wait(timeout=30)
+    assert not nursery.is_running()
+
+
+CAMERAS = pictures.camera_contents()
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+def test_camera_files_can_be_shown(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(CAMERAS[name])
     with path.open("rb") as file:
         result = examine_apart(file)
     assert isinstance(result, Picture)
+    assert len(result.marks.prints) >= 1 or "tagged" in name  # which is one even green

@@ -83,7 +83,7 @@ def _compare(session: Session, sync: Sync, media: Media, asked: Asked, limits: P
     ranked = sorted((one for one in judged if one), key=lambda one: -one.weight)
     for one in ranked[: limits.most_matches]:
         pair = (own, one.shot) if arrived > one.other.arrived else (one.shot, own)
-        noted = note_pair(session, media.ids, pair[0].photo, pair[1].photo)
+        noted = note_pair(session, pair[0].photo, pair[1].photo)
         if find_record(session, noted.record) is None:
             _write(
                 session, sync, noted, one, nearest_common(session, [pair[0].region, pair[1].region])
