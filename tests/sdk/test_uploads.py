@@ -1,6 +1,9 @@
 """Bytes: resumed over cuts and restarts, believed only when the server says so."""
 
+import hashlib
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,7 +97,8 @@ def test_p8_bytes_that_are_refused_again_and_again_stop_and_block_nothing(
     def refuse(request: Request) -> Response | None:
         key = request.url.rsplit("/", 1)[1]
         ours = office.uploads[key].meta["photo"] == refused
-        return problem(410, "upload_gone") if ours else None
+        refusal = {"upload-state": "refused"}
+        return problem(410, "upload_gone", **refusal) if ours else None
 
     office.before.append(when("HEAD", refuse))
     report = client.sync().run()
@@ -235,3 +239,164 @@ def test_progress_counts_bytes_up_to_the_end(client: Client) -> None:
     assert [step.bytes_done for step in steps] == sorted(step.bytes_done for step in steps)
     assert (steps[-1].bytes_done, steps[-1].bytes_total) == (len(PHOTO), len(PHOTO))
     assert "bytes" in str(steps[-1])
+
+
+def test_an_upload_that_expired_again_and_again_was_not_refused(
+    client: Client, office: Office
+) -> None:
+    photo = visit_with_photo(client)
+    office.before.append(when("HEAD", lambda _r: problem(410, "upload_gone")))
+    for _ in range(4):
+        report = client.sync().run()
+        assert (report.synced, report.needs_you) == (False, ())
+    office.before.clear()
+    assert client.sync().run().synced
+    assert client.original(photo) == PHOTO
+
+
+def cut_in_the_middle(office: Office, left: list[int]) -> None:
+    """A connection that breaks behind half of a piece, so often; what came is kept."""
+
+    def cut(request: Request) -> None:
+        if left[0] > 0:
+            left[0] -= 1
+            half = request.body[: len(request.body) // 2]
+            office.send_quietly(replace(request, body=half))
+            raise OfflineError("cut")
+
+    office.before.append(when("PATCH", cut))
+
+
+def test_m1_a_cut_connection_that_carried_something_goes_on_in_the_same_sync(
+    client: Client, office: Office
+) -> None:
+    visit_with_photo(client)
+    sent: list[bytes] = []
+    office.before.append(when("PATCH", lambda r: sent.append(r.body)))
+    cut_in_the_middle(office, [5])
+    report = client.sync().run()
+    assert (report.synced, the_upload(office).content) == (True, PHOTO)
+    assert len(sent) > 5
+    lost = sum(map(len, sent)) - len(PHOTO)
+    assert lost == sum(len(body) - len(body) // 2 for body in sent[:5]), "nothing goes twice"
+
+
+def test_p8_a_cut_connection_that_carried_nothing_is_for_later(
+    client: Client, office: Office
+) -> None:
+    visit_with_photo(client)
+    pieces: list[int] = []
+
+    def cut(request: Request) -> None:
+        pieces.append(len(request.body))
+        raise OfflineError("cut")
+
+    office.before.append(when("PATCH", cut))
+    report = client.sync().run()
+    assert (report.synced, report.reason) == (False, "offline")
+    assert len(pieces) == 1, "a long body is not sent again before the offset was asked for"
+
+
+def test_pieces_carry_their_hash_once_the_whole_was_refused(client: Client, office: Office) -> None:
+    visit_with_photo(client)
+    marked: list[bool] = []
+    office.before.append(when("PATCH", lambda r: marked.append("Upload-Checksum" in r.headers)))
+    once = [problem(410, "upload_gone", **{"upload-state": "refused"})]
+    sent: list[Request] = []
+
+    def refuse(request: Request) -> Response | None:
+        sent.append(request)
+        return once.pop() if len(sent) == 2 else None
+
+    office.before.append(when("HEAD", refuse))
+    whole = [problem(460, "checksum_mismatch")]
+    office.before.append(when("PATCH", lambda _r: whole.pop() if whole else None))
+    assert client.sync().run().synced
+    assert (marked[0], all(marked[1:]), len(marked) > 2) == (False, True, True)
+
+
+def test_small_copies_of_all_photos_travel_ahead_of_all_originals(
+    client: Client, office: Office
+) -> None:
+    visit = client.create("visit", {"purpose": "routine"})
+    for n in range(3):
+        client.attach(visit, PHOTO + bytes([n]), tag="goods", preview=b"small %d" % n)
+    assert client.sync().run().synced
+    parts = [upload.meta["part"] for upload in office.uploads.values()]
+    assert parts == ["preview"] * 3 + ["original"] * 3
+    contents = [upload.content for upload in office.uploads.values()]
+    assert contents[:3] == [b"small 0", b"small 1", b"small 2"]
+
+
+def test_a_preview_of_the_host_application_may_be_a_file(
+    client: Client, office: Office, tmp_path: Any
+) -> None:
+    small = tmp_path / "small.jpg"
+    small.write_bytes(b"small")
+    visit = client.create("visit", {"purpose": "routine"})
+    photo = client.attach(visit, PHOTO, tag="goods", preview=small)
+    assert photo["preview_sha256"] == hashlib.sha256(b"small").hexdigest()
+    assert client.preview(photo.id) == b"small"
+
+
+class Wide:
+    """The scripted office behind a transport that carries several requests at once."""
+
+    lanes = 3
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._one = threading.Lock()
+        self.meet: threading.Barrier | None = threading.Barrier(3, timeout=30)
+        self.most = 0
+        self._now = 0
+
+    def send(self, request: Request) -> Response:
+        if request.method != "PATCH":
+            with self._one:
+                return self._office.send(request)
+        self._now += 1
+        self.most = max(self.most, self._now)
+        if self.meet is not None:
+            self.meet.wait()
+        with self._one:
+            self._now -= 1
+            return self._office.send(request)
+
+
+def test_several_uploads_go_side_by_side_and_no_more_than_the_limit(
+    office: Office, open_client: Opener
+) -> None:
+    wide = Wide(office)
+    client = open_client(transport=wide)
+    client.enrol("7K3M9QXD22")
+    visit = client.create("visit", {"purpose": "routine"})
+    for n in range(6):
+        client.attach(visit, b"small enough for one piece %d" % n, tag="goods", preview=b"")
+    steps = [step for step in client.sync() if step.phase == "upload"]
+    assert wide.most == 3
+    assert client.status().synced
+    contents = {upload.content for upload in office.uploads.values()}
+    assert len(contents) == 7
+    assert (steps[-1].done, steps[-1].total) == (12, 12)
+
+
+def test_p8_a_line_that_breaks_under_several_uploads_loses_no_answer(
+    office: Office, open_client: Opener
+) -> None:
+    wide = Wide(office)
+    wide.meet = None
+    client = open_client(transport=wide)
+    client.enrol("7K3M9QXD22")
+    visit = client.create("visit", {"purpose": "routine"})
+    for n in range(9):
+        client.attach(visit, PHOTO + bytes([n]), tag="goods")
+    cut_after(office, 4)
+    report = client.sync().run()
+    assert (report.synced, report.reason) == (False, "offline")
+    known = {item.record: item.bytes_taken for item in client.outbox() if item.what == "upload"}
+    there = {upload.meta["photo"]: len(upload.content) for upload in office.uploads.values()}
+    assert {photo: known[photo] for photo in there} == there
+    office.before.clear()
+    assert client.sync().run().synced
+    assert {u.content for u in office.uploads.values()} == {PHOTO + bytes([n]) for n in range(9)}

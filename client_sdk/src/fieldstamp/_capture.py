@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fieldstamp import _kinds, _seal, _wire
+from fieldstamp import _kinds, _replica, _seal, _wire
 from fieldstamp._errors import InvalidFieldsError, NotEnrolledError
 from fieldstamp._ports import Clock, Entropy, KeyStore
 from fieldstamp._store import Transaction
@@ -94,7 +94,6 @@ class Sealer:
         digest = _seal.digest(raw, prev)
         key = self._keys.device_key(body["device"])
         signature = _wire.to_base64(key.sign(bytes.fromhex(digest)))
-        kind = _kinds.read(transaction.text("kinds")).get(body["kind"], _UNKNOWN)
         transaction.run(
             "INSERT INTO mutation (n, id, action, kind, record, lane, bundle, body, digest, seal,"
             " saved_at, restores) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -103,7 +102,7 @@ class Sealer:
             body["action"],
             body["kind"],
             body["record"],
-            kind.lane,
+            _lane(transaction, body),
             body.get("group", {}).get("id"),
             raw,
             digest,
@@ -122,6 +121,16 @@ class Sealer:
 
 
 _UNKNOWN = _kinds.Kind(name="")
+
+
+def _lane(transaction: Transaction, body: _wire.JsonObject) -> int:
+    """By what this change says; where it is silent, by the record as this device has it."""
+    kind = _kinds.read(transaction.text("kinds")).get(body["kind"], _UNKNOWN)
+    told = dict.fromkeys(body.get("unset", ())) | body.get("set", {})
+    if kind.urgent_field is None or kind.urgent_field in told:
+        return kind.lane_of(told)
+    held = _replica.find(transaction, body["record"])
+    return kind.lane_of(held.data if held else {})
 
 
 def _settled(body: _wire.JsonObject) -> str | None:

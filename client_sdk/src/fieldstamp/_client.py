@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fieldstamp import _kept, _kinds, _outbox, _replica, _standing, _uploads, _wire
+from fieldstamp import _kept, _kinds, _outbox, _previews, _replica, _standing, _uploads, _wire
 from fieldstamp._blobs import Blobs, type_of
 from fieldstamp._capture import Base, Intent, Sealer
 from fieldstamp._drafts import Draft, Group
@@ -19,7 +19,6 @@ from fieldstamp._storekey import StoreKeys
 from fieldstamp._syncer import Syncer
 from fieldstamp._system import SystemClock, SystemDisk, SystemEntropy
 from fieldstamp._transport import HttpTransport
-from fieldstamp._tus import Sender
 from fieldstamp._values import Mutation, OutboxItem, Position, Progress, Record, Status, SyncReport
 
 VERSION = "0.1.0"
@@ -203,12 +202,14 @@ class Client:
         captured: Any = None,
         position: Position | None = None,
         type: str | None = None,
+        preview: str | PathLike[str] | bytes | None = None,
     ) -> Record:
         """Saves a photo or another file under ``parent``, bytes first, and returns its record.
 
         ``source`` is ``app_camera``, ``system_camera``, ``gallery`` or ``import``; ``captured``
-        the time it was taken, now by default. Raises like :meth:`create`, and OSError when the
-        file cannot be read.
+        the time it was taken, now by default. ``preview`` is a small copy, which travels ahead of
+        all originals; without one it is made here where the extra ``preview`` is installed.
+        Raises like :meth:`create`, and OSError when a file cannot be read.
         """
         content = _content(source_bytes)
         fields = {
@@ -218,7 +219,8 @@ class Client:
             "position": position.wire() if position else None,
             "type": type or type_of(content),
         }
-        return self._attach("photo", parent, fields, content, small_copy(content))
+        small = small_copy(content) if preview is None else _content(preview)
+        return self._attach("photo", parent, fields, content, small)
 
     def sign(
         self,
@@ -334,6 +336,20 @@ class Client:
             raise UnknownRecordError(f"the bytes of {record_id} are not in this store")
         return self._blobs.read(upload.sha256)
 
+    def preview(self, record_id: str) -> bytes:
+        """A picture of a photo for a screen: a small one where there is one on this device.
+
+        Where there is none, it is asked for at the next sync, as it is by itself for photos with
+        guidance, and UnknownRecordError is raised.
+        """
+        with self._store.write() as transaction:
+            sha256 = _previews.held(transaction, record_id, self._blobs)
+            if sha256 is None and _replica.find(transaction, record_id) is not None:
+                _previews.wish(transaction, record_id)
+        if sha256 is None:
+            raise UnknownRecordError(f"no picture of {record_id} is in this store yet")
+        return self._blobs.read(sha256)
+
     def free_originals(self) -> int:
         """Gives back the space of originals that the server has; returns how many bytes.
 
@@ -375,17 +391,10 @@ class Client:
         return self.sync().run() if stalled else None
 
     def _syncer(self) -> Syncer:
-        sender = Sender(
-            self._store,
-            self._session,
-            self._blobs,
-            clock=self._clock,
-            new_key=self._sealer.new_id,
-        )
         return Syncer(
             self._store,
             self._session,
-            sender,
+            self._blobs,
             clock=self._clock,
             entropy=self._entropy,
             new_key=self._sealer.new_id,

@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +16,22 @@ URGENT, NORMAL = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One declared type of record; urgent ones go ahead of everything else."""
+    """One declared type of record; its urgent changes go ahead of everything else."""
 
     name: str
     schema: JsonObject = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     parent: str | None = None
     lane: int = NORMAL
+    urgent_field: str | None = None
+    """In place of ``lane``: a change is urgent where this field has one of ``urgent_values``."""
+    urgent_values: Sequence[Any] = ()
+
+    def lane_of(self, data: Mapping[str, Any]) -> int:
+        """The lane of a change of a record in which ``data`` stands."""
+        if self.urgent_field is None:
+            return self.lane
+        return URGENT if data.get(self.urgent_field) in self.urgent_values else NORMAL
 
     def errors_of(self, values: Mapping[str, Any], *, whole: bool) -> dict[str, str]:
         """Why ``values`` cannot stand, by field; ``whole`` also asks for what is required."""
@@ -44,13 +53,23 @@ def read(text: str | None) -> Mapping[str, Kind]:
 
 
 def _kind(entry: JsonObject) -> Kind:
+    urgent_field, urgent_values = _urgent_when(entry.get("lane"))
     return Kind(
         name=entry["name"],
         schema=entry.get("schema") or {},
         fields=entry.get("fields") or {},
         parent=entry.get("parent"),
         lane=URGENT if entry.get("lane") == "urgent" else NORMAL,
+        urgent_field=urgent_field,
+        urgent_values=urgent_values,
     )
+
+
+def _urgent_when(lane: object) -> tuple[str | None, Sequence[Any]]:
+    match lane:
+        case {"field": str(name), "urgent": list(values)}:
+            return name, values
+    return None, ()
 
 
 def _schema_errors(kind: Kind, values: JsonObject, *, whole: bool) -> dict[str, str]:

@@ -92,7 +92,11 @@ class Response:
 
 
 class Transport(Protocol):
-    """Carries one request. Raises OfflineError when no whole answer came back."""
+    """Carries one request. Raises OfflineError when no whole answer came back.
+
+    One that may be called by several threads at once has a number ``lanes``: how many uploads
+    it carries side by side.
+    """
 
     def send(self, request: Request) -> Response:
         """The answer of the other side, whatever its status; redirects are not followed."""

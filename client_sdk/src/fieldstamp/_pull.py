@@ -5,7 +5,8 @@ P4: a page and its cursor are one transaction. The outbox is never touched by wh
 
 from collections.abc import Callable, Iterator
 
-from fieldstamp import _answers, _pages, _replica, _uploads, _wire
+from fieldstamp import _answers, _pages, _previews, _replica, _uploads, _wire
+from fieldstamp._blobs import Blobs
 from fieldstamp._errors import DeviceRevokedError, PortalError, ServerFailedError
 from fieldstamp._resync import Resync
 from fieldstamp._session import Session
@@ -21,10 +22,17 @@ class Pull:
     """The pulls of one sync."""
 
     def __init__(
-        self, store: Store, session: Session, *, new_key: Callable[[], str], tally: Tally
+        self,
+        store: Store,
+        session: Session,
+        blobs: Blobs,
+        *,
+        new_key: Callable[[], str],
+        tally: Tally,
     ) -> None:
         self._store = store
         self._session = session
+        self._blobs = blobs
         self._new_key = new_key
         self._tally = tally
         self._resync = Resync(store, session, new_key=new_key, tally=tally)
@@ -83,6 +91,7 @@ class Pull:
         pulled = {item.record: item.data for item in page.items if item.item == "put"}
         verified = _uploads.note_states(transaction, pulled, new_key=self._new_key)
         self._tally.photos_verified += verified
+        _previews.wish_for_guided(transaction, pulled, blobs=self._blobs)
         if not page.more:
             self._tally.mismatch = tuple(_replica.mismatches(transaction, page.digest))
 

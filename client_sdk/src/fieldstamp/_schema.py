@@ -91,4 +91,8 @@ STEPS = (
     ALTER TABLE upload ADD COLUMN acked_ms INTEGER;
     ALTER TABLE upload ADD COLUMN freed INTEGER NOT NULL DEFAULT 0
     """,
+    """
+    ALTER TABLE upload ADD COLUMN shown TEXT;
+    CREATE TABLE preview (record TEXT PRIMARY KEY, sha256 TEXT) WITHOUT ROWID
+    """,
 )

@@ -6,7 +6,8 @@ this module ever drops anything that was saved.
 
 import gzip
 import json
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,9 @@ from fieldstamp._errors import (
 from fieldstamp._ports import Clock, Entropy, KeyStore, Request, Response, Transport
 from fieldstamp._store import Store, Transaction
 from fieldstamp._system import uuid7
+
+Exchange = Generator[Request, Response, Response]
+"""Yields requests, is sent their answers, and returns the one that counts."""
 
 _TRIES = 3
 _WORTH_ZIPPING = 1024
@@ -58,6 +62,7 @@ class Session:
         self.server = (server or self._account().get("server") or "").rstrip("/")
         self.bytes_up = 0
         self.bytes_down = 0
+        self._counting = threading.Lock()
 
     def enrol(self, code: str, *, name: str) -> None:
         """Binds this store to the user of a one-time code."""
@@ -108,16 +113,57 @@ class Session:
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b""
     ) -> Response:
         """The answer to a call with this device's token; a spent token is renewed once."""
+        steps = self.exchange(method, path, headers=headers, body=body)
+        request = next(steps)
+        while True:
+            try:
+                request = steps.send(self.carry(request))
+            except StopIteration as end:
+                answer: Response = end.value
+                return answer
+
+    def exchange(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b""
+    ) -> Exchange:
+        """What ``send`` does, for whoever carries the requests himself."""
         spent = self._access_token()
-        response = self._carry(method, path, {**headers, **_bearer(spent)}, body)
+        response = yield self._request(method, path, {**headers, **_bearer(spent)}, body)
         if response.status != 401:
             return response
         self._renew(spent)
         fresh = self._access_token()
-        response = self._carry(method, path, {**headers, **_bearer(fresh)}, body)
+        response = yield self._request(method, path, {**headers, **_bearer(fresh)}, body)
         if response.status == 401:
             raise _answers.refusal(response)
         return response
+
+    def carry(self, request: Request) -> Response:
+        """The answer to one request, which is repeated where that costs little.
+
+        Touches no store, so that any thread may call it where the transport allows that. Raises
+        OfflineError.
+        """
+        for left in reversed(range(1 if request.method == "PATCH" else _TRIES)):
+            self._count(up=len(request.body))
+            try:
+                response = self._transport.send(request)
+            except OfflineError as error:
+                if left == 0 or error.code == "timeout":
+                    raise
+                continue
+            self._count(down=len(response.body))
+            return response
+        raise AssertionError("unreachable")
+
+    @property
+    def lanes(self) -> int:
+        """How many requests the transport carries at once."""
+        return max(int(getattr(self._transport, "lanes", 1)), 1)
+
+    def _count(self, *, up: int = 0, down: int = 0) -> None:
+        with self._counting:
+            self.bytes_up += up
+            self.bytes_down += down
 
     def hear_time(self, server_ms: int) -> None:
         """Remembers what time it is at the server, to estimate this device's offset (P9)."""
@@ -220,33 +266,19 @@ class Session:
 
     def _public_call(self, path: str, body: _wire.JsonObject) -> _wire.JsonObject:
         headers = {"Content-Type": "application/json"}
-        response = self._carry("POST", path, headers, _raw(body))
+        response = self.carry(self._request("POST", path, headers, _raw(body)))
         if response.status != 200:
             raise _answers.refusal(response)
         return _answers.body_of(response)
 
-    def _carry(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+    def _request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Request:
         headers = {**self._common, **headers}
         if headers.get("Content-Type") == "application/json" and len(body) > _WORTH_ZIPPING:
             body = gzip.compress(body, mtime=0)
             headers["Content-Encoding"] = "gzip"
             if len(body) > self._wire_bytes():
                 raise TooLargeError("more than one request may carry", limit="push_wire_bytes")
-        request = Request(method=method, url=self.server + path, headers=headers, body=body)
-        return self._try(request)
-
-    def _try(self, request: Request) -> Response:
-        for left in reversed(range(_TRIES)):
-            self.bytes_up += len(request.body)
-            try:
-                response = self._transport.send(request)
-            except OfflineError as error:
-                if left == 0 or error.code == "timeout":
-                    raise
-                continue
-            self.bytes_down += len(response.body)
-            return response
-        raise AssertionError("unreachable")
+        return Request(method=method, url=self.server + path, headers=headers, body=body)
 
     def _wire_bytes(self) -> int:
         with self._store.read() as transaction:

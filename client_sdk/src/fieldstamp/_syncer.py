@@ -5,8 +5,11 @@ Speaks the protocol and leaves every rule about rows to ``_outbox``, ``_replica`
 """
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from typing import Any
 
 from fieldstamp import _answers, _capture, _outbox, _pace, _replica, _standing, _uploads
+from fieldstamp._blobs import Blobs
 from fieldstamp._errors import (
     AppTooOldError,
     FieldstampError,
@@ -16,7 +19,9 @@ from fieldstamp._errors import (
     ServerFailedError,
     StoreError,
 )
+from fieldstamp._lanes import Lanes
 from fieldstamp._ports import Clock, Entropy
+from fieldstamp._previews import Previews
 from fieldstamp._pull import Pull
 from fieldstamp._push import Push
 from fieldstamp._session import Session, server_key
@@ -25,7 +30,7 @@ from fieldstamp._tally import EpochChangedError, Tally
 from fieldstamp._tus import Sender
 from fieldstamp._values import Progress, SyncReport
 
-_HASHES = 100
+_HASHES, _SHOWN = 100, 500
 _ENDS_ALL = (OfflineError, ServerBusyError, LoginNeededError, StoreError)
 
 
@@ -36,7 +41,7 @@ class Syncer:
         self,
         store: Store,
         session: Session,
-        sender: Sender,
+        blobs: Blobs,
         *,
         clock: Clock,
         entropy: Entropy,
@@ -45,14 +50,15 @@ class Syncer:
     ) -> None:
         self._store = store
         self._session = session
-        self._sender = sender
+        self._sender = Sender(store, session, blobs, clock=clock, new_key=new_key)
+        self._previews = Previews(store, session, blobs)
         self._clock = clock
         self._entropy = entropy
         self._new_key = new_key
         self._language = language
         self._tally = Tally()
         self._push = Push(store, session, clock=clock, tally=self._tally)
-        self._pull = Pull(store, session, new_key=new_key, tally=self._tally)
+        self._pull = Pull(store, session, blobs, new_key=new_key, tally=self._tally)
 
     def run(self, *, background: bool) -> Generator[Progress, None, None]:
         """Syncs once. Whatever stops it stands in the report; nothing is lost by stopping."""
@@ -91,6 +97,7 @@ class Syncer:
         yield from self._lane(self._upload())
         yield from self._lane(self._pull_again())
         yield from self._lane(self._verify())
+        yield from self._lane(self._previews.fetch())
 
     def _lane(self, steps: Iterator[Progress]) -> Iterator[Progress]:
         """P8: what stops one phase does not stop the next, unless nothing can get through."""
@@ -154,12 +161,15 @@ class Syncer:
         yield from self._find_lost()
         with self._store.read() as transaction:
             due = _uploads.due(transaction)
-        for upload in due:
-            yield from self._sender.send(upload)
+        lanes = Lanes(self._session.carry, lanes=self._session.lanes)
+        done = 0
+        for step in lanes.run(self._sender.steps(upload) for upload in due):
+            done += step.done
+            yield replace(step, done=done, total=len(due))
         with self._store.read() as transaction:
             left = {(upload.record, upload.part) for upload in _uploads.due(transaction)}
-        done = [u for u in due if (u.record, u.part) not in left and u.part == "original"]
-        self._tally.photos_sent += len(done)
+        gone = [u for u in due if (u.record, u.part) not in left and u.part == "original"]
+        self._tally.photos_sent += len(gone)
 
     def _find_lost(self) -> Iterator[Progress]:
         """After a restore the server is asked what it still has before anything goes again."""
@@ -180,7 +190,11 @@ class Syncer:
             hashes = _uploads.unacknowledged(transaction)
             hello, key = transaction.value("hello"), server_key(transaction)
         for start in range(0, len(hashes), _HASHES):
-            asked = {"sha256": hashes[start : start + _HASHES]}
+            asked: dict[str, Any] = {"sha256": hashes[start : start + _HASHES]}
+            with self._store.read() as transaction:
+                shown = _uploads.to_show(transaction, asked["sha256"])
+            if shown:
+                asked["acknowledgements"] = shown[:_SHOWN]
             answer = self._session.call("POST", "/v1/media/have", asked)
             acks = _answers.read_photo_acks(answer, key)
             with self._store.write() as transaction:

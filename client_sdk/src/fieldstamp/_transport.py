@@ -14,21 +14,30 @@ from fieldstamp._ports import Request, Response
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECT_S = 10.0
+_LANES = 3
 
 
 class HttpTransport:
     """Sends over kept connections; follows no redirect and repeats nothing by itself.
 
     ``allow_plain_http`` permits addresses without TLS beyond this machine: tokens and photos can
-    then be read by others on the way.
+    then be read by others on the way. ``lanes`` uploads go side by side.
     """
 
     def __init__(
-        self, *, context: ssl.SSLContext | None = None, allow_plain_http: bool = False
+        self,
+        *,
+        context: ssl.SSLContext | None = None,
+        allow_plain_http: bool = False,
+        lanes: int = _LANES,
     ) -> None:
         self._allow_plain_http = allow_plain_http
+        self.lanes = lanes
         self._pool = urllib3.PoolManager(
-            retries=False, ssl_context=context, maxsize=2, headers={"Accept-Encoding": "gzip"}
+            retries=False,
+            ssl_context=context,
+            maxsize=lanes + 1,
+            headers={"Accept-Encoding": "gzip"},
         )
 
     def send(self, request: Request) -> Response:

@@ -1,12 +1,12 @@
 """Sends bytes by tus 1.0.0: resumable over cuts, restarts and days. Rows are ``_uploads``'s.
 
 The whole-file hash is declared at creation and checked by the server at the end; end of stream is
-never taken for success (M1).
+never taken for success (M1). Requests are carried by whoever runs the steps.
 """
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -20,20 +20,26 @@ from fieldstamp._errors import (
     RefusedError,
     ServerFailedError,
 )
-from fieldstamp._ports import Clock, Response
+from fieldstamp._lanes import Steps
+from fieldstamp._ports import Clock, Request, Response
 from fieldstamp._session import Session
 from fieldstamp._store import Store
 from fieldstamp._uploads import Upload
 from fieldstamp._values import Progress
 
 SMALLEST, FIRST_CHUNK, LARGEST = 64 * 1024, 256 * 1024, 8 * 1024 * 1024
-_CHECKED = 1024 * 1024
+_LARGEST_CHECKED = 1024 * 1024
 _AIM_MS = 10_000
 _STANDSTILLS = 8
+_BEGINNINGS = 3
 _TUS = {"Tus-Resumable": "1.0.0"}
 _CREATION = "/v1/media/uploads"
+_HELLO = "/v1/sync/hello"
 _GONE = frozenset({404, 410})
 _LOOK_AGAIN = frozenset({409, 413, 423, 460})
+
+_Placed = Generator[Request, Response, tuple[Upload, int]]
+"""Where an upload stands after some requests; -1 means: ask."""
 
 
 class _StoppedError(Exception):
@@ -41,7 +47,7 @@ class _StoppedError(Exception):
 
 
 class Sender:
-    """Sends one upload at a time in pieces sized to the link."""
+    """Makes the steps of uploads, in pieces sized to the link that they share."""
 
     def __init__(
         self,
@@ -59,8 +65,8 @@ class Sender:
         self._new_key = new_key
         self._chunk = FIRST_CHUNK
 
-    def send(self, upload: Upload) -> Iterator[Progress]:
-        """Sends ``upload`` to its end, from wherever the server has it.
+    def steps(self, upload: Upload) -> Steps:
+        """Brings ``upload`` to its end, from wherever the server has it.
 
         Raises OfflineError, ServerBusyError and LoginNeededError where nothing more can be sent
         now; what concerns this file alone is stored with it and stops nothing else (P8).
@@ -82,71 +88,86 @@ class Sender:
             self._mark(upload, state="stopped", problem={"code": "damaged"})
             raise _StoppedError
 
-    def _send_whole(self, upload: Upload) -> Iterator[Progress]:
-        offset, furthest, standstills, key = -1, -1, 0, upload.key
+    def _send_whole(self, upload: Upload) -> Steps:
+        offset, furthest, standstills, keys = -1, -1, 0, {upload.key}
         while offset < upload.bytes:
-            if standstills >= _STANDSTILLS:
+            if standstills >= _STANDSTILLS or len(keys) > _BEGINNINGS:
                 raise RefusedError("this upload does not move on", code="upload_stuck")
-            upload, offset = self._step(upload, offset)
-            if upload.key != key:
-                furthest, key = -1, upload.key
+            upload, offset = yield from self._step(upload, offset)
+            if upload.key not in keys:
+                furthest = -1
+                keys.add(upload.key)
             standstills = 0 if offset > furthest else standstills + 1
             furthest = max(furthest, offset)
             yield Progress(
                 phase="upload",
                 item=upload.record,
+                done=int(offset >= upload.bytes),
                 bytes_done=max(furthest, 0),
                 bytes_total=upload.bytes,
             )
         self._mark(upload, state="sent")
 
-    def _step(self, upload: Upload, offset: int) -> tuple[Upload, int]:
-        """One request: create, ask for the offset, or send a piece; -1 means: ask."""
+    def _step(self, upload: Upload, offset: int) -> _Placed:
+        """One request: create, ask for the offset, or send a piece."""
         if upload.url is None:
-            return self._create(upload), -1
+            return (yield from self._create(upload))
         if offset < 0:
-            return self._ask(upload)
-        return self._patch(upload, offset)
+            return (yield from self._ask(upload))
+        return (yield from self._patch(upload, offset))
 
-    def _create(self, upload: Upload) -> Upload:
+    def _create(self, upload: Upload) -> _Placed:
         headers = {
             **_TUS,
             "Upload-Length": str(upload.bytes),
             "Upload-Metadata": _metadata(upload),
         }
-        response = self._session.send("POST", _CREATION, headers=headers)
+        response = yield from self._session.exchange("POST", _CREATION, headers=headers)
         location = response.headers.get("location", "")
         if response.status != 201 or not location:
             raise _refused(response)
         made = replace(upload, url=_path_of(location))
         with self._store.write() as transaction:
             _uploads.keep_place(transaction, made, taken=0)
-        return made
+        return made, -1
 
-    def _ask(self, upload: Upload) -> tuple[Upload, int]:
-        response = self._session.send("HEAD", upload.url or "", headers=_TUS)
+    def _ask(self, upload: Upload) -> _Placed:
+        response = yield from self._session.exchange("HEAD", upload.url or "", headers=_TUS)
         return self._placed(upload, response)
 
-    def _patch(self, upload: Upload, offset: int) -> tuple[Upload, int]:
+    def _patch(self, upload: Upload, offset: int) -> _Placed:
         piece = self._piece(upload, offset)
         headers = {
             **_TUS,
             "Content-Type": "application/offset+octet-stream",
             "Upload-Offset": str(offset),
-            **_checksum(piece),
+            **(_checksum(piece) if upload.refusals else {}),
         }
-        started = self._clock.monotonic_ms()
+        started, url = self._clock.monotonic_ms(), upload.url or ""
         try:
-            response = self._session.send("PATCH", upload.url or "", headers=headers, body=piece)
-        except OfflineError:
+            response = yield from self._session.exchange("PATCH", url, headers=headers, body=piece)
+        except OfflineError as cut:
             self._chunk = max(SMALLEST, self._chunk // 4)
-            raise
-        self._fit(self._clock.monotonic_ms() - started)
+            return (yield from self._go_on(upload, offset, cut))
+        self._fit(len(piece), self._clock.monotonic_ms() - started)
         return self._placed(upload, response)
+
+    def _go_on(self, upload: Upload, offset: int, cut: OfflineError) -> _Placed:
+        """Goes on at once where a cut connection carried something; else it is for later.
+
+        Asking first whether the server is there gives it the time to keep what came: whoever asks
+        for the offset takes the upload away from the connection that was cut.
+        """
+        yield from self._session.exchange("GET", _HELLO, headers={})
+        found, place = yield from self._ask(upload)
+        if 0 <= place <= offset:
+            raise cut
+        return found, place
 
     def _piece(self, upload: Upload, offset: int) -> bytes:
         try:
-            return self._blobs.piece(upload.sha256, offset=offset, size=self._chunk)
+            size = min(self._chunk, _LARGEST_CHECKED) if upload.refusals else self._chunk
+            return self._blobs.piece(upload.sha256, offset=offset, size=size)
         except OSError:
             self._need_whole(upload)
             raise
@@ -158,15 +179,16 @@ class Sender:
         if not _is_ours(response):
             raise _refused(response)
         if response.status in _GONE:
-            return self._forget(upload), -1
+            refused = response.headers.get("upload-state") == "refused"
+            return self._forget(upload, refused=refused), -1
         if response.status in _LOOK_AGAIN:
             self._chunk = max(SMALLEST, self._chunk // 2)
             return upload, -1
         raise _refused(response)
 
-    def _fit(self, took_ms: int) -> None:
-        """Sizes the next piece to take about ten seconds, so that a cut loses little."""
-        wanted = self._chunk * _AIM_MS // max(took_ms, 1)
+    def _fit(self, size: int, took_ms: int) -> None:
+        """Sizes the next piece to take about ten seconds: more than a mebibyte on quick links."""
+        wanted = size * _AIM_MS // max(took_ms, 1)
         self._chunk = max(SMALLEST, min(wanted, self._chunk * 2, LARGEST))
 
     def _offset(self, upload: Upload, response: Response) -> int:
@@ -177,9 +199,13 @@ class Sender:
             _uploads.keep_place(transaction, upload, taken=int(text))
         return int(text)
 
-    def _forget(self, upload: Upload) -> Upload:
-        """Starts again under a new key; an upload that is refused again and again is stopped."""
-        fresh = replace(upload, url=None, key=self._new_key(), refusals=upload.refusals + 1)
+    def _forget(self, upload: Upload, *, refused: bool) -> Upload:
+        """Starts again under a new key; an upload that is refused again and again is stopped.
+
+        One that the server gave up, after days without a byte, was not refused.
+        """
+        refusals = upload.refusals + refused
+        fresh = replace(upload, url=None, key=self._new_key(), refusals=refusals)
         with self._store.write() as transaction:
             goes_on = _uploads.start_again(transaction, fresh)
         if not goes_on:
@@ -194,9 +220,8 @@ class Sender:
 
 
 def _checksum(piece: bytes) -> dict[str, str]:
-    """Small pieces carry their hash; a large one on a good link would lose all at a cut."""
-    if len(piece) > _CHECKED:
-        return {}
+    """Where the whole was refused once, each piece carries its hash, so that what spoils them is
+    found at the piece. Before that it would only cost: of a piece that is cut all is lost."""
     mark = base64.b64encode(hashlib.sha256(piece).digest()).decode()
     return {"Upload-Checksum": f"sha256 {mark}"}
 

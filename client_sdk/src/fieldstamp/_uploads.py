@@ -5,7 +5,7 @@ an offset is only a hint: the server's is the truth (M1).
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
 from typing import Any
 
@@ -101,7 +101,8 @@ def note_acks(
             verified += upload.state != "verified"
             mark(transaction, upload, state="verified")
             transaction.run(
-                "UPDATE upload SET ack = ?, acked_ms = ? WHERE record = ? AND part = 'original'",
+                "UPDATE upload SET ack = ?, acked_ms = ?, shown = NULL"
+                " WHERE record = ? AND part = 'original'",
                 json.dumps(ack, ensure_ascii=False),
                 server_ms,
                 upload.record,
@@ -112,13 +113,22 @@ def note_acks(
 def reopen(transaction: Transaction, *, new_key: Callable[[], str]) -> None:
     """After a new epoch nothing counts as verified before the server says so again.
 
-    What was freed here is with the server for longer than its backups are old.
+    The acknowledgements of the epoch before are kept to be shown: a server that has the bytes and
+    has forgotten them takes them back by them. What was freed here cannot be sent again, and
+    stays verified.
     """
     transaction.run(
-        "UPDATE upload SET state = 'sent', ack = NULL, acked_ms = NULL"
-        " WHERE part = 'original' AND state = 'verified' AND freed = 0"
+        "UPDATE upload SET shown = coalesce(ack, shown), ack = NULL, acked_ms = NULL,"
+        " state = CASE freed WHEN 0 THEN 'sent' ELSE state END"
+        " WHERE part = 'original' AND state = 'verified'"
     )
     _restart(transaction, " WHERE part <> 'original' AND state = 'sent'", (), new_key=new_key)
+
+
+def to_show(transaction: Transaction, hashes: Collection[str]) -> list[Any]:
+    """The acknowledgements of an earlier epoch for these bytes."""
+    rows = transaction.rows("SELECT sha256, shown FROM upload WHERE shown IS NOT NULL")
+    return [json.loads(shown) for sha256, shown in rows if sha256 in hashes]
 
 
 def send_lost(transaction: Transaction, *, new_key: Callable[[], str]) -> int:
