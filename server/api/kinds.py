@@ -39,12 +39,19 @@ def describe_kind(kind: RecordKind) -> dict[str, Any]:
         "fields": {name: _describe_field(spec) for name, spec in kind.fields.items()},
         "parent": kind.parent,
         "shares_parent_scopes": kind.place is None,
-        "claim_keys": [],
-        "lane": kind.lane,
+        "claim_keys": [list(names) for names in kind.claims],
+        "lane": _describe_lane(kind),
         "create_roles": sorted(kind.create_roles),
         "summary": list(kind.summary),
         "label": kind.label,
     }
+
+
+def _describe_lane(kind: RecordKind) -> str | dict[str, Any]:
+    if not kind.urgent_when:
+        return kind.lane
+    ((name, values),) = kind.urgent_when.items()
+    return {"field": name, "urgent": sorted(values, key=str)}
 
 
 def _describe_field(spec: FieldSpec) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Turns a schema into a RecordKind: fields, JSON Schema, checks. Knows no kind and no rule."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -28,8 +28,11 @@ class Behaviour(TypedDict, total=False):
     fold: Callable[[Data, tuple[Change, ...]], Data]
     effects: Callable[[Change], Any]
     is_closed: Callable[[Data], bool]
+    claims: tuple[tuple[str, ...], ...]
     summary: tuple[str, ...]
     label: str
+    lane: Literal["urgent", "normal"]
+    urgent_when: Mapping[str, frozenset[str | int]]
 
 
 def kind_from_schema(

@@ -141,15 +141,20 @@ class RecordKind:
     label: str | None = None
     """The field that names the record to a person where another record refers to it."""
     lane: Literal["urgent", "normal"] = "normal"
+    """Whether devices send every change of it ahead of all others."""
+    urgent_when: Mapping[str, frozenset[str | int]] = field(default_factory=dict)
+    """In place of ``lane``: the one field, and its values, that send a change ahead."""
     references: Mapping[str, frozenset[str]] = field(init=False, repr=False)
     """Field → kinds that it may name."""
     owned: Mapping[Writer, frozenset[str]] = field(init=False, repr=False)
     """The fields that each side may write."""
 
     def __post_init__(self) -> None:
-        """A record stays under its parent: the field that names it is frozen."""
+        """A record stays under its parent; its lane follows from one field at most."""
         if self.parent is not None and self.fields[self.parent].rule != "frozen":
             raise ValueError(f"{self.name}.{self.parent} must be frozen")
+        if len(self.urgent_when) > 1 or not self.urgent_when.keys() <= self.fields.keys():
+            raise ValueError(f"{self.name} must be urgent by one field that it has")
         refers = {name: spec.refers for name, spec in self.fields.items() if spec.refers}
         sides: tuple[Writer, ...] = get_args(Writer)
         owned = {side: _owned_by(side, self.fields) for side in sides}

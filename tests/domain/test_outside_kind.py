@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,10 +23,13 @@ from tests.company import Company, FixedClock
 from tests.domain.desk import Desk
 from tests.domain.records import photo
 
+STATES = {"safe": ("稳固", "Safe"), "loose": ("松动", "Loose"), "falling": ("将倒", "Falling")}
+
 
 class Rack(shapes.Shape):
     shelf = shapes.text("货架", "Shelf", limit=20, required=True)
     height_cm = shapes.integer("高度", "Height", least=1, most=400)
+    state = shapes.choice("状态", "State", STATES)
     flags = shapes.flags({})
 
 
@@ -49,6 +53,7 @@ RACK = kind_from_schema(
     office_roles=frozenset({Role.REGION_MANAGER}),
     summary=("shelf",),
     label="shelf",
+    urgent_when={"state": frozenset({"loose", "falling"})},
 )
 
 
@@ -93,3 +98,18 @@ def test_a_kind_from_outside_is_validated(desk: Desk) -> None:
     values = {"shelf": "A", "height_cm": 401}
     result = desk.send(desk.rep(), {"action": "create", "kind": "rack", "set": values})
     assert result["problem"] == {"code": "validation", "fields": {"height_cm": "too_big:400"}}
+
+
+def test_a_kind_from_outside_tells_devices_which_value_sends_a_change_ahead(desk: Desk) -> None:
+    device = desk.company.rep()
+    client = desk.company.app.test_client()
+    answer = client.get("/v1/sync/kinds", headers=device.headers).get_json()
+    lanes = {kind["name"]: kind["lane"] for kind in answer["kinds"]}
+    assert lanes["rack"] == {"field": "state", "urgent": ["falling", "loose"]}
+    assert lanes["visit"] == "normal"
+
+
+@pytest.mark.parametrize("fields", [("state", "shelf"), ("colour",)])
+def test_a_lane_follows_from_one_field_of_the_kind(fields: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="rack must be urgent by one field"):
+        replace(RACK, urgent_when=dict.fromkeys(fields, frozenset({"loose"})))
