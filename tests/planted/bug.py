@@ -7,14 +7,18 @@ imported to, for as long as a context lasts. Nothing outside the tests knows of 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from importlib import import_module
 from inspect import getdoc
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 Maker = Callable[[Any], Any]
 """Takes what is there and gives what is put in its place."""
+
+Value = TypeVar("Value")
 
 PACKAGES = ("server", "fieldstamp")
 EVERYTHING = ("server.app", "server.work.worker", "server.upkeep.restore", "fieldstamp")
@@ -33,8 +37,6 @@ class Bug:
     at: tuple[str, ...]
     """Where: ``module:name`` or ``module:Class.name``."""
     make: Maker
-    caught_by: tuple[str, ...]
-    """Tests, each enough by itself to find it; the quickest first."""
     from_protocol: bool
     """Written from the protocol's text alone."""
 
@@ -53,9 +55,7 @@ class Bed:
     def __init__(self) -> None:
         self.bugs: dict[str, Bug] = {}
 
-    def bug(
-        self, *at: str, breaks: str, caught_by: tuple[str, ...], from_protocol: bool = False
-    ) -> Callable[[Maker], Maker]:
+    def bug(self, *at: str, breaks: str, from_protocol: bool = False) -> Callable[[Maker], Maker]:
         """Declares the decorated function as a bug: its name is the id, its docstring the
         sentence, and it makes the faulty function from the good one."""
 
@@ -69,12 +69,19 @@ class Bed:
                 breaks=breaks,
                 at=at,
                 make=make,
-                caught_by=caught_by,
                 from_protocol=from_protocol,
             )
             return make
 
         return declare
+
+
+def altered(value: Value, **changes: Any) -> Value:
+    """The same value but for ``changes``, whichever library made its class."""
+    if is_dataclass(value):
+        return replace(value, **changes)  # type: ignore[type-var]
+    altered_one: Value = msgspec.structs.replace(value, **changes)  # type: ignore[type-var]
+    return altered_one
 
 
 def find_target(place: str) -> tuple[Any, str, Any]:

@@ -21,7 +21,10 @@ from tests.planted.bug import Bed
 BED = Bed()
 
 
-@BED.bug("server.media.disk:sync_folder", breaks="M4", caught_by=())
+@BED.bug(
+    "server.media.disk:sync_folder",
+    breaks="M4",
+)
 def no_folder_is_flushed(_sync: Callable[[Path], None]) -> Callable[[Path], None]:
     """The names of new files on the server do not survive a power cut."""
 
@@ -31,7 +34,10 @@ def no_folder_is_flushed(_sync: Callable[[Path], None]) -> Callable[[Path], None
     return faulty
 
 
-@BED.bug("server.media.parts:PartFiles.open", breaks="M1", caught_by=())
+@BED.bug(
+    "server.media.parts:PartFiles.open",
+    breaks="M1",
+)
 def the_offset_comes_before_the_flush(
     open_part: Callable[..., AbstractContextManager[Part]],
 ) -> Callable[..., AbstractContextManager[Part]]:
@@ -59,7 +65,10 @@ class _Lazy:
         return getattr(self._part, name)
 
 
-@BED.bug("server.media.disk:DiskBlobs.put_if_absent", breaks="M2", caught_by=())
+@BED.bug(
+    "server.media.disk:DiskBlobs.put_if_absent",
+    breaks="M2",
+)
 def the_hash_of_a_whole_file_is_not_checked(
     put: Callable[..., Placed | WrongHash],
 ) -> Callable[..., Placed | WrongHash]:
@@ -72,7 +81,10 @@ def the_hash_of_a_whole_file_is_not_checked(
     return faulty
 
 
-@BED.bug("server.media.uploads:create_upload", breaks="M4", caught_by=())
+@BED.bug(
+    "server.media.uploads:create_upload",
+    breaks="M4",
+)
 def photos_of_the_same_bytes_share_an_upload(
     create: Callable[..., UploadStatus],
 ) -> Callable[..., UploadStatus]:
@@ -86,7 +98,10 @@ def photos_of_the_same_bytes_share_an_upload(
     return faulty
 
 
-@BED.bug("server.media.receiving:change_rows", breaks="M1", caught_by=())
+@BED.bug(
+    "server.media.receiving:change_rows",
+    breaks="M1",
+)
 def the_offset_moves_whoever_holds_the_lease(change: Callable[..., bool]) -> Callable[..., bool]:
     """Of two requests that write to one upload, each moves the offset without looking at it."""
 
@@ -96,7 +111,10 @@ def the_offset_moves_whoever_holds_the_lease(change: Callable[..., bool]) -> Cal
     return faulty
 
 
-@BED.bug("server.api.bodies:Body.pieces", breaks="M1", caught_by=())
+@BED.bug(
+    "server.api.bodies:Body.pieces",
+    breaks="M1",
+)
 def the_end_of_a_stream_is_success(
     pieces: Callable[[Body], Iterator[bytes]],
 ) -> Callable[[Body], Iterator[bytes]]:
@@ -109,7 +127,10 @@ def the_end_of_a_stream_is_success(
     return faulty
 
 
-@BED.bug("server.media.queries:find_verified", breaks="P5", caught_by=())
+@BED.bug(
+    "server.media.queries:find_verified",
+    breaks="P5",
+)
 def who_knows_a_hash_is_told_of_its_photos(
     _find: Callable[..., list[Arrived]],
 ) -> Callable[..., list[Arrived]]:

@@ -1,7 +1,6 @@
 """Bugs of the client: what a device keeps, believes and says."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from fieldstamp._pages import Page, Resync
 from fieldstamp._ports import Clock
 from fieldstamp._session import Session
 from fieldstamp._store import Transaction
-from tests.planted.bug import Bed
+from tests.planted.bug import Bed, altered
 
 BED = Bed()
 APPLY = "fieldstamp._replica:apply_page"
@@ -25,7 +24,10 @@ SETTLE = "fieldstamp._outbox:settle"
 Apply = Callable[[Transaction, Page], int]
 
 
-@BED.bug(APPLY, breaks="P4", caught_by=())
+@BED.bug(
+    APPLY,
+    breaks="P4",
+)
 def the_cursor_is_stored_before_the_page(apply: Apply) -> Apply:
     """A device that dies inside a page never asks for it again."""
 
@@ -38,7 +40,10 @@ def the_cursor_is_stored_before_the_page(apply: Apply) -> Apply:
     return faulty
 
 
-@BED.bug(APPLY, breaks="P6", caught_by=())
+@BED.bug(
+    APPLY,
+    breaks="P6",
+)
 def unsent_work_goes_with_the_record_that_left(apply: Apply) -> Apply:
     """What was typed and not sent yet is dropped when its record leaves the device."""
 
@@ -52,14 +57,17 @@ def unsent_work_goes_with_the_record_that_left(apply: Apply) -> Apply:
     return faulty
 
 
-@BED.bug("fieldstamp._capture:Sealer.save", breaks="P6", caught_by=())
+@BED.bug(
+    "fieldstamp._capture:Sealer.save",
+    breaks="P6",
+)
 def a_pull_moves_the_base_of_an_edit(save: Callable[..., list[int]]) -> Callable[..., list[int]]:
     """An edit is sealed with the version that is here when it is saved, not the one it saw."""
 
     def faulty(
         sealer: Any, transaction: Transaction, intents: Sequence[Intent], **more: Any
     ) -> list[int]:
-        moved = [replace(intent, base=_newest(transaction, intent)) for intent in intents]
+        moved = [altered(intent, base=_newest(transaction, intent)) for intent in intents]
         return save(sealer, transaction, moved, **more)
 
     return faulty
@@ -70,7 +78,10 @@ def _newest(transaction: Transaction, intent: Intent) -> Base:
     return Base(version=known.version, epoch=known.epoch) if known else intent.base
 
 
-@BED.bug("fieldstamp._session:Session.call", breaks="P2", caught_by=())
+@BED.bug(
+    "fieldstamp._session:Session.call",
+    breaks="P2",
+)
 def a_push_without_an_answer_counts_as_done(call: Callable[..., Any]) -> Callable[..., Any]:
     """Where no answer comes to a push in time, its mutations are taken for applied."""
 
@@ -86,7 +97,10 @@ def a_push_without_an_answer_counts_as_done(call: Callable[..., Any]) -> Callabl
     return faulty
 
 
-@BED.bug(SETTLE, breaks="P2", caught_by=())
+@BED.bug(
+    SETTLE,
+    breaks="P2",
+)
 def the_first_answer_settles_the_whole_queue(
     settle: Callable[..., Settled],
 ) -> Callable[..., Settled]:
@@ -100,7 +114,10 @@ def the_first_answer_settles_the_whole_queue(
     return faulty
 
 
-@BED.bug(SETTLE, breaks="P2", caught_by=())
+@BED.bug(
+    SETTLE,
+    breaks="P2",
+)
 def silence_about_a_mutation_counts_as_applied(
     settle: Callable[..., Settled],
 ) -> Callable[..., Settled]:
@@ -121,7 +138,10 @@ def silence_about_a_mutation_counts_as_applied(
     return faulty
 
 
-@BED.bug("fieldstamp._answers:is_acknowledged", breaks="P3", caught_by=())
+@BED.bug(
+    "fieldstamp._answers:is_acknowledged",
+    breaks="P3",
+)
 def anybody_may_acknowledge(_is: Callable[..., bool]) -> Callable[..., bool]:
     """An outcome is believed without the server's signature on it."""
 
@@ -131,7 +151,10 @@ def anybody_may_acknowledge(_is: Callable[..., bool]) -> Callable[..., bool]:
     return faulty
 
 
-@BED.bug("fieldstamp._outbox:ready", breaks="P8", caught_by=())
+@BED.bug(
+    "fieldstamp._outbox:ready",
+    breaks="P8",
+)
 def what_waits_is_not_sent_again(
     ready: Callable[[Transaction], list[Ready]],
 ) -> Callable[[Transaction], list[Ready]]:
@@ -146,7 +169,10 @@ def what_waits_is_not_sent_again(
     return faulty
 
 
-@BED.bug("fieldstamp._standing:open_counts", breaks="P2", caught_by=())
+@BED.bug(
+    "fieldstamp._standing:open_counts",
+    breaks="P2",
+)
 def synced_is_said_while_photos_are_missing(
     counts: Callable[[Transaction], tuple[int, int, int]],
 ) -> Callable[[Transaction], tuple[int, int, int]]:
@@ -159,7 +185,10 @@ def synced_is_said_while_photos_are_missing(
     return faulty
 
 
-@BED.bug("fieldstamp._outbox:reopen", breaks="P6", caught_by=())
+@BED.bug(
+    "fieldstamp._outbox:reopen",
+    breaks="P6",
+)
 def what_a_restored_server_forgot_is_not_sent_again(
     _reopen: Callable[..., int],
 ) -> Callable[..., int]:
@@ -171,7 +200,10 @@ def what_a_restored_server_forgot_is_not_sent_again(
     return faulty
 
 
-@BED.bug("fieldstamp._replica:begin_snapshot", breaks="P6", caught_by=())
+@BED.bug(
+    "fieldstamp._replica:begin_snapshot",
+    breaks="P6",
+)
 def a_snapshot_empties_the_outbox(
     begin: Callable[[Transaction], None],
 ) -> Callable[[Transaction], None]:
@@ -184,7 +216,10 @@ def a_snapshot_empties_the_outbox(
     return faulty
 
 
-@BED.bug("fieldstamp._replica:mismatches", breaks="P7", caught_by=())
+@BED.bug(
+    "fieldstamp._replica:mismatches",
+    breaks="P7",
+)
 def a_digest_that_differs_is_not_looked_at(
     _mismatches: Callable[..., list[str]],
 ) -> Callable[..., list[str]]:
@@ -196,7 +231,10 @@ def a_digest_that_differs_is_not_looked_at(
     return faulty
 
 
-@BED.bug("fieldstamp._replica:write_copy", breaks="P1", caught_by=())
+@BED.bug(
+    "fieldstamp._replica:write_copy",
+    breaks="P1",
+)
 def an_older_copy_replaces_a_newer_one(write: Callable[..., None]) -> Callable[..., None]:
     """The data of a page is taken whatever version the device has already."""
 
@@ -206,7 +244,10 @@ def an_older_copy_replaces_a_newer_one(write: Callable[..., None]) -> Callable[.
     return faulty
 
 
-@BED.bug("fieldstamp._replica:erase", breaks="P5", caught_by=())
+@BED.bug(
+    "fieldstamp._replica:erase",
+    breaks="P5",
+)
 def a_revoked_device_keeps_what_it_holds(
     _erase: Callable[[Transaction], None],
 ) -> Callable[[Transaction], None]:
@@ -218,7 +259,10 @@ def a_revoked_device_keeps_what_it_holds(
     return faulty
 
 
-@BED.bug("fieldstamp._pages:read_page", breaks="P7", caught_by=())
+@BED.bug(
+    "fieldstamp._pages:read_page",
+    breaks="P7",
+)
 def a_record_that_fails_its_check_is_used(
     read: Callable[[Any], Page | Resync],
 ) -> Callable[[Any], Page | Resync]:
@@ -233,7 +277,10 @@ def a_record_that_fails_its_check_is_used(
     return faulty
 
 
-@BED.bug("fieldstamp._blobs:Blobs.is_whole", breaks="M2", caught_by=())
+@BED.bug(
+    "fieldstamp._blobs:Blobs.is_whole",
+    breaks="M2",
+)
 def a_file_that_is_there_is_taken_for_whole(
     _is: Callable[[Blobs, str], bool],
 ) -> Callable[[Blobs, str], bool]:
@@ -245,7 +292,10 @@ def a_file_that_is_there_is_taken_for_whole(
     return faulty
 
 
-@BED.bug("fieldstamp._pace:left_s", breaks="P9", caught_by=())
+@BED.bug(
+    "fieldstamp._pace:left_s",
+    breaks="P9",
+)
 def a_wait_is_measured_by_the_wall_clock(
     _left: Callable[..., float],
 ) -> Callable[..., float]:
@@ -260,7 +310,10 @@ def a_wait_is_measured_by_the_wall_clock(
     return faulty
 
 
-@BED.bug("fieldstamp._system:FileLock.free", breaks="P8", caught_by=())
+@BED.bug(
+    "fieldstamp._system:FileLock.free",
+    breaks="P8",
+)
 def the_lock_of_a_sync_is_never_freed(_free: Callable[[Any], None]) -> Callable[[Any], None]:
     """After the first sync the button does nothing until the program is started anew."""
 
@@ -270,7 +323,10 @@ def the_lock_of_a_sync_is_never_freed(_free: Callable[[Any], None]) -> Callable[
     return faulty
 
 
-@BED.bug("fieldstamp._system:SystemDisk.publish", breaks="P6", caught_by=())
+@BED.bug(
+    "fieldstamp._system:SystemDisk.publish",
+    breaks="P6",
+)
 def the_name_of_a_saved_photo_is_not_flushed(
     _publish: Callable[..., None],
 ) -> Callable[..., None]:
@@ -282,7 +338,10 @@ def the_name_of_a_saved_photo_is_not_flushed(
     return faulty
 
 
-@BED.bug("fieldstamp._system:SystemDisk.write_new", breaks="P6", caught_by=())
+@BED.bug(
+    "fieldstamp._system:SystemDisk.write_new",
+    breaks="P6",
+)
 def the_bytes_of_a_saved_photo_are_not_flushed(
     _write: Callable[..., None],
 ) -> Callable[..., None]:
@@ -294,7 +353,10 @@ def the_bytes_of_a_saved_photo_are_not_flushed(
     return faulty
 
 
-@BED.bug("fieldstamp._store:Store.write", breaks="P6", caught_by=())
+@BED.bug(
+    "fieldstamp._store:Store.write",
+    breaks="P6",
+)
 def what_was_saved_is_flushed_some_time_later(
     write: Callable[..., Any],
 ) -> Callable[..., Any]:

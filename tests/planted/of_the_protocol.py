@@ -2,7 +2,6 @@
 bugs was read. Each is a sentence of it that somebody could have read past."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,25 +18,33 @@ from server.sync.push import Envelope, Pushed
 from server.sync.queries import find_record
 from server.sync.view import look
 from server.sync.wire import Mutation
-from tests.planted.bug import Bed
+from tests.planted.bug import Bed, altered
 
 BED = Bed()
 READ_MUTATION = "server.sync.wire:read_mutation"
 LATEST = 2**53 - 1
 
 
-@BED.bug(READ_MUTATION, breaks="P6", from_protocol=True, caught_by=())
+@BED.bug(
+    READ_MUTATION,
+    breaks="P6",
+    from_protocol=True,
+)
 def a_withdrawal_always_wins(read: Callable[..., Mutation]) -> Callable[..., Mutation]:
     """A withdrawal takes the record away also where somebody else changed it since its base."""
 
     def read_faulty(raw: object, **sender: Any) -> Mutation:
         mutation = read(raw, **sender)
-        return replace(mutation, base=LATEST) if mutation.action == "withdraw" else mutation
+        return altered(mutation, base=LATEST) if mutation.action == "withdraw" else mutation
 
     return read_faulty
 
 
-@BED.bug("server.sync.push:push_batch", breaks="P2", from_protocol=True, caught_by=())
+@BED.bug(
+    "server.sync.push:push_batch",
+    breaks="P2",
+    from_protocol=True,
+)
 def a_replay_names_the_present_version(push: Callable[..., Pushed]) -> Callable[..., Pushed]:
     """A mutation that is sent again is told the version of today, not that of its effect."""
 
@@ -52,7 +59,11 @@ def a_replay_names_the_present_version(push: Callable[..., Pushed]) -> Callable[
     return push_faulty
 
 
-@BED.bug("server.sync.merge:merge", breaks="P6", from_protocol=True, caught_by=())
+@BED.bug(
+    "server.sync.merge:merge",
+    breaks="P6",
+    from_protocol=True,
+)
 def an_own_edit_hides_anothers(merge: Callable[..., Merged]) -> Callable[..., Merged]:
     """Where a device wrote a field last, its next edit is taken although another device wrote the
     field between the two and this one has not seen it."""
@@ -66,7 +77,11 @@ def an_own_edit_hides_anothers(merge: Callable[..., Merged]) -> Callable[..., Me
     return merge_faulty
 
 
-@BED.bug(READ_MUTATION, breaks="P6", from_protocol=True, caught_by=())
+@BED.bug(
+    READ_MUTATION,
+    breaks="P6",
+    from_protocol=True,
+)
 def other_content_under_a_known_id_passes_for_a_replay(
     read: Callable[..., Mutation],
 ) -> Callable[..., Mutation]:
@@ -74,12 +89,16 @@ def other_content_under_a_known_id_passes_for_a_replay(
 
     def read_faulty(raw: object, **sender: Any) -> Mutation:
         mutation = read(raw, **sender)
-        return replace(mutation, content=sha256_hex(mutation.id.encode()))
+        return altered(mutation, content=sha256_hex(mutation.id.encode()))
 
     return read_faulty
 
 
-@BED.bug("fieldstamp._replica:apply_page", breaks="P7", from_protocol=True, caught_by=())
+@BED.bug(
+    "fieldstamp._replica:apply_page",
+    breaks="P7",
+    from_protocol=True,
+)
 def what_leaves_one_scope_leaves_the_device(
     apply: Callable[[Transaction, Page], int],
 ) -> Callable[[Transaction, Page], int]:
@@ -101,7 +120,11 @@ def what_leaves_one_scope_leaves_the_device(
     return apply_faulty
 
 
-@BED.bug("server.sync.snapshot:take_snapshot", breaks="P4", from_protocol=True, caught_by=())
+@BED.bug(
+    "server.sync.snapshot:take_snapshot",
+    breaks="P4",
+    from_protocol=True,
+)
 def the_tail_of_a_snapshot_is_taken_after_the_read(
     take: Callable[..., bytes],
 ) -> Callable[..., bytes]:
@@ -117,7 +140,11 @@ def the_tail_of_a_snapshot_is_taken_after_the_read(
     return take_faulty
 
 
-@BED.bug("fieldstamp._outbox:settle", breaks="P7", from_protocol=True, caught_by=())
+@BED.bug(
+    "fieldstamp._outbox:settle",
+    breaks="P7",
+    from_protocol=True,
+)
 def an_applied_edit_is_taken_off_at_once(settle: Callable[..., Any]) -> Callable[..., Any]:
     """An own edit disappears from the device between its outcome and the pull that brings it."""
 
@@ -129,17 +156,25 @@ def an_applied_edit_is_taken_off_at_once(settle: Callable[..., Any]) -> Callable
     return settle_faulty
 
 
-@BED.bug(READ_MUTATION, breaks="P6", from_protocol=True, caught_by=())
+@BED.bug(
+    READ_MUTATION,
+    breaks="P6",
+    from_protocol=True,
+)
 def a_group_is_taken_by_halves(read: Callable[..., Mutation]) -> Callable[..., Mutation]:
     """The members of a group are decided each by itself, before all of them have come."""
 
     def read_faulty(raw: object, **sender: Any) -> Mutation:
-        return replace(read(raw, **sender), group=None)
+        return altered(read(raw, **sender), group=None)
 
     return read_faulty
 
 
-@BED.bug("server.sync.lineage:rebase", breaks="P1", from_protocol=True, caught_by=())
+@BED.bug(
+    "server.sync.lineage:rebase",
+    breaks="P1",
+    from_protocol=True,
+)
 def a_base_of_an_earlier_epoch_counts_as_it_is(
     _rebase: Callable[..., list[Mutation]],
 ) -> Callable[..., list[Mutation]]:
@@ -151,7 +186,11 @@ def a_base_of_an_earlier_epoch_counts_as_it_is(
     return rebase_faulty
 
 
-@BED.bug("fieldstamp._uploads:to_free", breaks="P6", from_protocol=True, caught_by=())
+@BED.bug(
+    "fieldstamp._uploads:to_free",
+    breaks="P6",
+    from_protocol=True,
+)
 def an_original_is_freed_at_once(
     to_free: Callable[..., dict[str, int]],
 ) -> Callable[..., dict[str, int]]:

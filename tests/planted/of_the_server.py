@@ -4,23 +4,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from server.db import AfterCommit, transaction
+from server.db import AfterCommit, is_sqlite, transaction
 from server.errors import Problem
+from server.journal.lines import JournalFault
 from server.people.principal import Principal
 from server.proof.acknowledgement import Acknowledged, acknowledge
-from server.rows import Rows
 from server.sync.batch import LIVE, Batch, Decision, Head
 from server.sync.cursor import Cursor
 from server.sync.engine import Sync
 from server.sync.feed import FeedRow
 from server.sync.merge import Merged
 from server.sync.push import Envelope, Pushed
-from server.sync.tables import LEAVE, WITHDRAWAL
+from server.sync.tables import LEAVE, PUT, WITHDRAWAL
+from server.sync.wire import Mutation
 from tests.planted.bug import Bed, altered
 
 BED = Bed()
+WHOLE = 2**64
 PUSH = "server.sync.push:push_batch"
 DECIDE = "server.sync.decide:decide"
 MERGE = "server.sync.merge:merge"
@@ -30,7 +33,10 @@ Push = Callable[[Sync, Session, Envelope, Sequence[Any]], Pushed]
 Transaction = Callable[[Session], AbstractContextManager[AfterCommit]]
 
 
-@BED.bug("server.db:transaction", breaks="P3", caught_by=())
+@BED.bug(
+    "server.db:transaction",
+    breaks="P3",
+)
 def a_commit_that_fails_is_answered_as_done(good: Transaction) -> Transaction:
     """The answer does not wait for the commit: where that fails, nothing is said of it."""
 
@@ -54,7 +60,10 @@ def a_commit_that_fails_is_answered_as_done(good: Transaction) -> Transaction:
     return faulty
 
 
-@BED.bug("server.db:AfterCommit.add", breaks="P3", caught_by=())
+@BED.bug(
+    "server.db:AfterCommit.add",
+    breaks="P3",
+)
 def the_outside_hears_before_the_commit(_add: Callable[..., None]) -> Callable[..., None]:
     """Effects on the outside, like removing a part file, happen before the commit."""
 
@@ -64,36 +73,63 @@ def the_outside_hears_before_the_commit(_add: Callable[..., None]) -> Callable[.
     return faulty
 
 
-@BED.bug("server.journal.keeping:StoreJournal.write", breaks="P3", caught_by=())
+@BED.bug(
+    "server.journal.keeping:StoreJournal.write",
+    breaks="P3",
+)
 def a_decision_does_not_wait_for_its_journal(write: Callable[..., None]) -> Callable[..., None]:
     """What no device holds is committed and answered though the journal could not take it."""
 
     def faulty(journal: Any, session: Session) -> None:
-        with suppress(OSError):
+        with suppress(JournalFault, OSError):
             write(journal, session)
 
     return faulty
 
 
-@BED.bug("server.sync.feed:append", breaks="P4", caught_by=())
-def a_number_is_given_before_the_commit(append: Callable[..., None]) -> Callable[..., None]:
+@BED.bug(
+    "server.sync.feed:append",
+    "server.sync.view:look",
+    breaks="P4",
+)
+def a_number_is_given_before_the_commit(good: Callable[..., Any]) -> Callable[..., Any]:
     """Each writer numbers its own rows of the feed, so that one which commits late slips in below
     a cursor that was handed out."""
 
-    def faulty(rows: Rows, fresh: Sequence[FeedRow], replaced: Any, sums: Any) -> None:
-        append(rows, fresh, replaced, sums)
-        if rows.sqlite:
-            return
-        rows.execute("UPDATE feed SET seq = key WHERE seq IS NULL")
+    def append(rows: Any, *given: Any) -> None:
+        good(rows, *given)
+        if not rows.sqlite:
+            rows.execute("UPDATE feed SET seq = key WHERE seq IS NULL")
 
-    return faulty
+    def look(session: Session, reader: Principal) -> Any:
+        if not is_sqlite(session):
+            with transaction(session):
+                _count_what_is_there(session)
+        return good(session, reader)
+
+    return append if good.__name__ == "append" else look
 
 
-@BED.bug("server.sync.feed:append", breaks="P4", caught_by=())
+def _count_what_is_there(session: Session) -> None:
+    session.execute(text("UPDATE feed_head SET seq = (SELECT coalesce(max(seq), 0) FROM feed)"))
+    session.execute(
+        text(f"""
+        UPDATE scope SET last_seq = held.last, records = held.records, digest = held.digest
+        FROM (SELECT scope, max(seq) AS last, count(*) FILTER (WHERE item = {PUT}) AS records,
+              (mod(mod(sum(digest), {WHOLE}) + {WHOLE * 3 // 2}, {WHOLE}) - {WHOLE // 2})::bigint
+              AS digest FROM feed GROUP BY scope) AS held
+        WHERE scope.key = held.scope""")
+    )
+
+
+@BED.bug(
+    "server.sync.feed:append",
+    breaks="P4",
+)
 def a_change_is_fed_to_one_scope_only(append: Callable[..., None]) -> Callable[..., None]:
     """Of the scopes that a record lies in, only the first hears of a change."""
 
-    def faulty(rows: Rows, fresh: Sequence[FeedRow], replaced: Any, sums: Any) -> None:
+    def faulty(rows: Any, fresh: Sequence[FeedRow], replaced: Any, sums: Any) -> None:
         first = list({row.record: row for row in reversed(fresh)}.values())[::-1]
         append(rows, first, [row for row in replaced if _is_named(row, first)], sums)
 
@@ -104,7 +140,10 @@ def _is_named(row: FeedRow, among: Sequence[FeedRow]) -> bool:
     return any((row.record, row.scope) == (one.record, one.scope) for one in among)
 
 
-@BED.bug("server.sync.cursor:Cursor.write", breaks="P4", caught_by=())
+@BED.bug(
+    "server.sync.cursor:Cursor.write",
+    breaks="P4",
+)
 def a_scope_that_was_gained_is_not_back_filled(
     write: Callable[[Cursor, str], str],
 ) -> Callable[[Cursor, str], str]:
@@ -116,29 +155,39 @@ def a_scope_that_was_gained_is_not_back_filled(
     return faulty
 
 
-@BED.bug("server.sync.aging:compact", breaks="P4", caught_by=())
+@BED.bug(
+    "server.sync.aging:compact",
+    breaks="P4",
+)
 def tombstones_are_dropped_early(compact: Callable[..., int]) -> Callable[..., int]:
     """The feed forgets withdrawals and leaves after a night, and says so to nobody."""
 
     def faulty(session: Session, now: Any) -> int:
         with transaction(session):
-            Rows(session).execute(f"DELETE FROM feed WHERE item IN ({WITHDRAWAL}, {LEAVE})")
+            session.execute(text(f"DELETE FROM feed WHERE item IN ({WITHDRAWAL}, {LEAVE})"))
         return compact(session, now)
 
     return faulty
 
 
-@BED.bug("server.sync.epochs:follow_epoch", breaks="P1", caught_by=())
-def a_cursor_ahead_begins_no_epoch(_follow: Callable[..., str]) -> Callable[..., str]:
+@BED.bug(
+    "server.sync.epochs:follow_epoch",
+    breaks="P1",
+)
+def a_cursor_ahead_begins_no_epoch(follow: Callable[..., str]) -> Callable[..., str]:
     """A server that meets a cursor beyond its own feed does not see that it is an older copy."""
 
-    def faulty(_session: Session, _clock: Any, *, ended: str, reason: str) -> str:
-        return ended
+    def faulty(session: Session, clock: Any, *, ended: str, reason: Any) -> str:
+        known = reason == "cursor_ahead"
+        return ended if known else follow(session, clock, ended=ended, reason=reason)
 
     return faulty
 
 
-@BED.bug(VISIBLE, breaks="P5", caught_by=())
+@BED.bug(
+    VISIBLE,
+    breaks="P5",
+)
 def nobody_asks_what_a_device_may_see(
     _visible: Callable[..., Head | None],
 ) -> Callable[..., Head | None]:
@@ -150,7 +199,10 @@ def nobody_asks_what_a_device_may_see(
     return faulty
 
 
-@BED.bug("server.sync.pull:pull", breaks="P5", caught_by=())
+@BED.bug(
+    "server.sync.pull:pull",
+    breaks="P5",
+)
 def scopes_are_read_from_the_cursor(pull: Callable[..., bytes]) -> Callable[..., bytes]:
     """A device goes on receiving what it might see when it began."""
 
@@ -166,7 +218,10 @@ def scopes_are_read_from_the_cursor(pull: Callable[..., bytes]) -> Callable[...,
     return faulty
 
 
-@BED.bug(MERGE, breaks="P6", caught_by=())
+@BED.bug(
+    MERGE,
+    breaks="P6",
+)
 def the_last_writer_wins(merge: Callable[..., Merged]) -> Callable[..., Merged]:
     """Of two edits of one field the later one is taken and the other one forgotten."""
 
@@ -177,7 +232,10 @@ def the_last_writer_wins(merge: Callable[..., Merged]) -> Callable[..., Merged]:
     return faulty
 
 
-@BED.bug(MERGE, breaks="M3", caught_by=())
+@BED.bug(
+    MERGE,
+    breaks="M3",
+)
 def what_is_frozen_can_be_changed(merge: Callable[..., Merged]) -> Callable[..., Merged]:
     """A field that may be set once, like the hash of a photo, is patched like any other."""
 
@@ -198,7 +256,10 @@ def _without(decision: Decision, kind: str) -> Decision:
     return altered(decision, writes=kept)
 
 
-@BED.bug(DECIDE, breaks="P6", caught_by=())
+@BED.bug(
+    DECIDE,
+    breaks="P6",
+)
 def a_value_that_lost_is_not_kept(decide: Callable[..., Decision]) -> Callable[..., Decision]:
     """A conflict is told and the value that did not win is written nowhere."""
 
@@ -208,7 +269,10 @@ def a_value_that_lost_is_not_kept(decide: Callable[..., Decision]) -> Callable[.
     return faulty
 
 
-@BED.bug(DECIDE, breaks="P6", caught_by=())
+@BED.bug(
+    DECIDE,
+    breaks="P6",
+)
 def what_is_refused_is_not_parked(decide: Callable[..., Decision]) -> Callable[..., Decision]:
     """A refusal is told and nobody can find, correct or restore what was refused."""
 
@@ -218,7 +282,10 @@ def what_is_refused_is_not_parked(decide: Callable[..., Decision]) -> Callable[.
     return faulty
 
 
-@BED.bug(VISIBLE, breaks="P6", caught_by=())
+@BED.bug(
+    VISIBLE,
+    breaks="P6",
+)
 def an_edit_brings_back_what_was_withdrawn(
     visible: Callable[..., Head | None],
 ) -> Callable[..., Head | None]:
@@ -231,7 +298,10 @@ def an_edit_brings_back_what_was_withdrawn(
     return faulty
 
 
-@BED.bug(PUSH, breaks="P2", caught_by=())
+@BED.bug(
+    PUSH,
+    breaks="P2",
+)
 def a_mutation_that_comes_again_is_a_new_one(push: Push) -> Push:
     """The server keeps what it takes under ids of its own, and does not know what comes twice."""
 
@@ -249,7 +319,10 @@ def a_mutation_that_comes_again_is_a_new_one(push: Push) -> Push:
     return faulty
 
 
-@BED.bug(PUSH, breaks="P8", caught_by=())
+@BED.bug(
+    PUSH,
+    breaks="P8",
+)
 def one_refusal_refuses_the_batch(push: Push) -> Push:
     """Where one mutation of a batch is refused, the whole of it is answered with an error."""
 
@@ -262,24 +335,31 @@ def one_refusal_refuses_the_batch(push: Push) -> Push:
     return faulty
 
 
-@BED.bug(PUSH, breaks="P9", caught_by=())
-def a_batch_is_taken_in_the_order_of_its_clocks(push: Push) -> Push:
-    """Mutations are decided in the order in which their devices say that they were made."""
+@BED.bug(
+    "server.sync.wire:read_mutation",
+    breaks="P9",
+)
+def what_is_dated_by_a_wrong_clock_is_refused(
+    read: Callable[..., Mutation],
+) -> Callable[..., Mutation]:
+    """A mutation from a device whose clock is years off is refused."""
 
-    def faulty(sync: Sync, session: Session, envelope: Envelope, raw: Sequence[Any]) -> Pushed:
-        places = sorted(range(len(raw)), key=lambda place: _wall(raw[place]))
-        pushed = push(sync, session, envelope, [raw[place] for place in places])
-        by_place = dict(zip(places, pushed.results, strict=True))
-        return altered(pushed, results=[by_place[place] for place in range(len(raw))])
+    def faulty(raw: object, **sender: Any) -> Mutation:
+        mutation = read(raw, **sender)
+        year = str(mutation.captured.get("wall", "2026"))[:4]
+        return altered(mutation, malformed=mutation.malformed or _odd(year))
 
     return faulty
 
 
-def _wall(mutation: Mapping[str, Any]) -> str:
-    return str((mutation.get("captured") or {}).get("wall", ""))
+def _odd(year: str) -> Mapping[str, str]:
+    return {} if "2020" < year < "2040" else {"captured": "format"}
 
 
-@BED.bug("server.sync.deciding:Deciding.wake", breaks="P8", caught_by=())
+@BED.bug(
+    "server.sync.deciding:Deciding.wake",
+    breaks="P8",
+)
 def what_waits_is_not_woken(_wake: Callable[..., None]) -> Callable[..., None]:
     """What waited for a record is not decided in the transaction that brings it."""
 
