@@ -1,6 +1,7 @@
 """What reps do, as kinds of records. The only place that lists the kinds of an installation."""
 
 from server.domain.cases.kinds import cross_region_case_kind
+from server.domain.customers.claims import claim_match_kind
 from server.domain.customers.kinds import customer_kind
 from server.domain.evidence.kept import conflict_kind, parked_kind
 from server.domain.evidence.kinds import photo_kind, signature_kind
@@ -23,5 +24,6 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
     )
     parents = {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in records}
     evidence = (photo_kind(policy, parents), signature_kind(parents))
-    found = (photo_match_kind(policy), conflict_kind(), parked_kind(policy))
-    return (*records, *evidence, *found)
+    found = (photo_match_kind(policy), claim_match_kind(policy))
+    kept = (conflict_kind(), parked_kind(policy))
+    return (*records, *evidence, *found, *kept)

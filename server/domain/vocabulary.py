@@ -7,6 +7,9 @@ POSITION_FLAGS = {
 }
 """V3: flags that a measured position can earn."""
 
+CLAIM_FLAGS = {"claim_duplicate": ("可能重复", "Likely entered twice")}
+"""K2, R1: flags of records that hold claim keys."""
+
 REVIEW_FLAGS = {"changed_after_decision": ("审核后有改动", "Changed after the decision")}
 """B2: flags of every reviewed record."""
 

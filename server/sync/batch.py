@@ -36,6 +36,17 @@ class Head(Value, frozen=True):
     """Closed so long ago that devices no longer hold it; a new version brings it back."""
 
 
+class Holder(Value, frozen=True):
+    """The record that holds a claim key (K2); none where ``record`` is empty."""
+
+    record: str
+    captured: str | None = None
+    """When its key was captured, by its device's own account."""
+    region: str | None = None
+    live: bool = False
+    """Region and state of a record that the batch does not touch."""
+
+
 Changes = Mapping[str, tuple[Any, Any]]
 """Field → (old, new), with ABSENT for what is not set."""
 
@@ -55,6 +66,8 @@ class Decision(Value, frozen=True):
     writes: tuple[Written, ...] = ()
     derived: bool = False
     """Whether the record now differs from what the device can compute by itself."""
+    claims: tuple[tuple[str, Holder], ...] = ()
+    """Claim keys with their new holder."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +86,8 @@ class Batch:
     """Records out of the sender's sight that were in a scope it held."""
     lost: frozenset[str] = frozenset()
     """Of these, the ones whose loss the device was told."""
+    claims: dict[str, Holder] = field(default_factory=dict)
+    """The holders of the claim keys that the batch names."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     """(user, record) → the create of that record that was refused, where there is no record."""
 
@@ -83,6 +98,7 @@ class Batch:
             heads=dict(self.heads),
             outcomes=dict(self.outcomes),
             refused=dict(self.refused),
+            claims=dict(self.claims),
         )
 
     def seen_by(self, sender: Principal, writer: Sender) -> Self:
@@ -96,6 +112,7 @@ class Batch:
             self.refused[self.sender.user, mutation.record] = mutation.id
         for written in decision.writes:
             self.heads[written.head.id] = written.head
+        self.claims.update(decision.claims)
 
     def visible(self, record: str) -> Head | None:
         """P5: the record if the sender may see it; otherwise as if there were none."""

@@ -19,6 +19,7 @@ from server.sync.batch import (
     changes,
     with_values,
 )
+from server.sync.claims import DUPLICATE, claim, matches
 from server.sync.kept import (
     close,
     created,
@@ -337,7 +338,8 @@ def _write(
     wrong = kind.check(change, parent.fields if parent else None)
     if wrong:
         return _refuse("validation", wrong)
-    derived = _derive(batch, kind, change, parent)
+    claimed = claim(batch, kind, change, mutation)
+    derived = _derive(batch, kind, change, parent, twins=bool(claimed.twins))
     if derived:
         change = replace(change, after=with_values(after, derived))
     changed = changes(head.fields, change.after)
@@ -353,16 +355,21 @@ def _write(
         conflict = keep_lost(batch, mutation, written.head, merged)
         writes.append(created(conflict))
         conflicts = (conflict.id,)
+    writes += matches(batch, mutation, written.head, claimed.twins)
     outcome = _outcome(written.head, merged, conflicts)
-    return Decision(outcome=outcome, writes=tuple(writes), derived=bool(derived))
+    return Decision(
+        outcome=outcome, writes=tuple(writes), derived=bool(derived), claims=claimed.moves
+    )
 
 
-def _derive(batch: Batch, kind: RecordKind, change: Change, parent: Head | None) -> Data:
+def _derive(
+    batch: Batch, kind: RecordKind, change: Change, parent: Head | None, *, twins: bool
+) -> Data:
     derived = kind.derive(change, parent.fields if parent else None)
-    if parent is None:
-        return derived
-    remarks = set() if parent.state == LIVE else {"parent_withdrawn"}
-    if change.before is None and batch.moved_away(parent.id):
+    remarks = {DUPLICATE} if twins else set()
+    if parent is not None and parent.state != LIVE:
+        remarks.add("parent_withdrawn")
+    if parent is not None and change.before is None and batch.moved_away(parent.id):
         remarks.add("moved")
     flags = {**change.after, **derived}.get("flags", [])
     return {**derived, "flags": sorted({*flags, *remarks})} if remarks else derived

@@ -145,6 +145,7 @@ class Deciding:
             verdict=self.verdicts.get(one.mutation.id, "unsealed"),
             writes=decision.writes,
             derived=decision.derived,
+            claims=decision.claims,
             user=one.sender.user,
             writer=one.writer,
             key=one.key,

@@ -11,13 +11,13 @@ SETTLED = {"conflict": "resolved", "parked": "restored"}
 """The state of what was kept, once its values were brought back or settled otherwise."""
 
 
-def created(head: Head) -> Written:
+def created(head: Head, effects: tuple[Effect, ...] = ()) -> Written:
     """The first version of a record that the server makes."""
     changed = {name: (ABSENT, value) for name, value in head.fields.items()}
-    return Written(head=head, changed=changed)
+    return Written(head=head, changed=changed, effects=effects)
 
 
-def _asked(batch: Batch, head: Head, before: Data | None) -> tuple[Effect, ...]:
+def asked_of(batch: Batch, head: Head, before: Data | None) -> tuple[Effect, ...]:
     """Who must act on what was kept."""
     kind = batch.registry.get(head.kind)
     if kind is None:
@@ -33,7 +33,7 @@ def _asked(batch: Batch, head: Head, before: Data | None) -> tuple[Effect, ...]:
     return kind.effects(change)
 
 
-def _server_made(
+def server_made(
     batch: Batch,
     *,
     kind: str,
@@ -42,6 +42,7 @@ def _server_made(
     placement: Placement,
     parent: str | None = None,
 ) -> Head:
+    """The head of a record that the server makes by itself."""
     return Head(
         id=record,
         kind=kind,
@@ -72,7 +73,7 @@ def keep_lost(batch: Batch, mutation: Mutation, head: Head, merged: Merged) -> H
     }
     if mutation.device:
         fields["device"] = mutation.device
-    return _server_made(
+    return server_made(
         batch,
         kind="conflict",
         record=batch.new_id(),
@@ -108,7 +109,7 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
     }
     if outcome.cause is not None:
         fields["under"] = outcome.cause
-    head = _server_made(
+    head = server_made(
         batch,
         kind="parked",
         record=mutation.id,
@@ -116,7 +117,7 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
         placement=Placement(scopes=frozenset(scopes), region=region),
         parent=target.id if target else None,
     )
-    kept = replace(created(head), effects=_asked(batch, head, None))
+    kept = created(head, effects=asked_of(batch, head, None))
     return Decision(outcome=outcome, writes=(kept,))
 
 
@@ -177,5 +178,5 @@ def _closed(batch: Batch, head: Head, state: str, mutation: Mutation) -> Written
     version = head.version + 1
     written = dict.fromkeys(("state", "settled_by"), (version, None, None, version))
     after = replace(head, version=version, fields=fields, versions={**head.versions, **written})
-    asked = _asked(batch, after, head.fields)
+    asked = asked_of(batch, after, head.fields)
     return Written(head=after, changed=changes(head.fields, fields), effects=asked)

@@ -140,6 +140,9 @@ class RecordKind:
     """Fields that a list shows, in order."""
     label: str | None = None
     """The field that names the record to a person where another record refers to it."""
+    claims: tuple[tuple[str, ...], ...] = ()
+    """K2: sets of fields by which two records of this kind are likely the same; the first to
+    arrive holds such a key, a later one is flagged."""
     lane: Literal["urgent", "normal"] = "normal"
     """Whether devices send every change of it ahead of all others."""
     urgent_when: Mapping[str, frozenset[str | int]] = field(default_factory=dict)

@@ -1,22 +1,24 @@
 """Loads what a batch needs: mutations already known, records locked, parents, references."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from server.people.principal import Principal
-from server.rows import Row, Rows
-from server.sync.batch import Head, Sender
+from server.rows import Row, Rows, as_table
+from server.sync.batch import LIVE, Head, Holder, Sender
+from server.sync.claims import claims_of
 from server.sync.decide import ids_in
 from server.sync.kept import names_kept
-from server.sync.kinds import Placement, Registry
+from server.sync.kinds import Data, Placement, Registry
 from server.sync.merge import FieldVersion
-from server.sync.tables import LEAVE
+from server.sync.tables import LEAVE, Claim
 from server.sync.wire import Mutation, Outcome, read_mutation
 from server.values import Value, replace
 
+CLAIM = as_table(Claim)
 HEAD_COLUMNS = (
     "key, id, kind, version, state, parent, creator, region, scopes, data, hash,"
     " field_versions, created_at, aged"
@@ -65,6 +67,7 @@ class Loaded:
     forked: frozenset[str] = frozenset()
     """Mutations of the batch whose place in their device's chain another one has."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
+    claims: dict[str, Holder] = field(default_factory=dict)
 
 
 def unpack_versions(text: str, fields: Mapping[str, Any]) -> dict[str, FieldVersion]:
@@ -114,11 +117,49 @@ def load(
     concerned = [*mutations, *(one.mutation for one in loaded.waiting)]
     wanted_records = referred(registry, concerned)
     load_heads(rows, loaded, wanted_records)
+    load_claims(rows, registry, loaded, concerned)
     made = {one.record for one in mutations if one.action == "create"}
     loaded.refused = refused_creates(rows, wanted_records - set(loaded.heads) - made)
     if sender.device is not None:
         load_moved(rows, loaded, sender, device=sender.device)
     return loaded
+
+
+def load_claims(
+    rows: Rows, registry: Registry, loaded: Loaded, mutations: Iterable[Mutation]
+) -> None:
+    """The holders of all claim keys that the mutations may take, find taken or leave (K2).
+
+    The rows are made where there are none, and locked in the order of their keys, so that of two
+    pushes which name the same one the second waits for the first.
+    """
+    wanted = sorted(_claim_keys(registry, loaded, mutations))
+    if not wanted:
+        return
+    rows.insert(CLAIM, ("digest", "record"), [(key, "") for key in wanted], skip_known=True)
+    lock = "" if rows.sqlite else " ORDER BY claim.digest FOR UPDATE OF claim"
+    found = rows.select(
+        "SELECT claim.digest, claim.record, claim.captured, record.region, record.state FROM claim"
+        f" LEFT JOIN record ON record.id = claim.record WHERE {rows.among('claim.digest')}{lock}",
+        rows.listed(wanted),
+    )
+    for digest, record, captured, region, state in found:
+        holder = Holder(record=record, captured=captured, region=region, live=state == LIVE)
+        loaded.claims[digest] = holder
+
+
+def _claim_keys(registry: Registry, loaded: Loaded, mutations: Iterable[Mutation]) -> Iterator[str]:
+    """Keys of the records as they stand, and as each mutation in turn would leave them."""
+    data: dict[str, Data] = {}
+    for mutation in mutations:
+        kind = registry.get(mutation.kind)
+        if kind is None or not kind.claims or mutation.malformed:
+            continue
+        head = loaded.heads.get(mutation.record)
+        before = data.get(mutation.record) or (head.fields if head else {})
+        data[mutation.record] = {**before, **mutation.set}
+        yield from claims_of(kind, before)
+        yield from claims_of(kind, data[mutation.record])
 
 
 def load_moved(rows: Rows, loaded: Loaded, sender: Principal, *, device: str) -> None:

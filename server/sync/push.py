@@ -177,9 +177,14 @@ class _Pushing:
         costs more than it saves.
         """
         rows = Rows(self.session)
-        if not rows.sqlite or any(mutation.action != "create" for mutation in mutations):
+        if not rows.sqlite or not all(map(self._is_plain, mutations)):
             return None
         return self._decide(rows, self._load(rows, mutations, woken=False), mutations)
+
+    def _is_plain(self, mutation: Mutation) -> bool:
+        """Whether it makes a record without claim keys, which are taken under the lock."""
+        kind = self.sync.registry.get(mutation.kind)
+        return mutation.action == "create" and not (kind and kind.claims)
 
     def _load(self, rows: Rows, mutations: Sequence[Mutation], *, woken: bool) -> Loaded:
         sender = self.envelope.sender
@@ -238,6 +243,7 @@ def _batch(sync: Sync, envelope: Envelope, loaded: Loaded) -> Batch:
         heads=dict(loaded.heads),
         outcomes={id_: known.outcome for id_, known in loaded.known.items()},
         refused=dict(loaded.refused),
+        claims=dict(loaded.claims),
         moved=loaded.moved,
         lost=loaded.lost,
     )

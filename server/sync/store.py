@@ -9,7 +9,7 @@ from server.proof.encoding import canonical, sha256_hex
 from server.proof.seal import Verdict
 from server.rows import Row, Rows, as_table
 from server.sync import feed
-from server.sync.batch import LIVE, Head, Sender, Written
+from server.sync.batch import LIVE, Head, Holder, Sender, Written
 from server.sync.feed import FeedRow, ScopeSum, record_digest
 from server.sync.kinds import Registry
 from server.sync.load import Loaded, load_below
@@ -20,6 +20,7 @@ from server.sync.tables import (
     PUT,
     WITHDRAWAL,
     Awaited,
+    Claim,
     MutationRow,
     Record,
     RecordVersion,
@@ -32,7 +33,7 @@ from server.values import Value
 
 MUTATION, RECORD, VERSION = as_table(MutationRow), as_table(Record), as_table(RecordVersion)
 SCOPE, AWAITED, UNAPPLIED = as_table(Scope), as_table(Awaited), as_table(Unapplied)
-REUSED = as_table(ReusedMutation)
+REUSED, CLAIM = as_table(ReusedMutation), as_table(Claim)
 
 
 class Decided(Value, frozen=True):
@@ -43,6 +44,7 @@ class Decided(Value, frozen=True):
     verdict: Verdict
     writes: tuple[Written, ...]
     derived: bool
+    claims: tuple[tuple[str, Holder], ...]
     user: str
     writer: Sender
     key: int | None = None
@@ -103,6 +105,9 @@ def write(writing: Writing, decided: Sequence[Decided]) -> None:
     _write_heads(writing, finals, new_keys)
     _write_versions(writing, decided, mutation_keys)
     _write_feed(writing, finals)
+    taken = {digest: holder for item in decided for digest, holder in item.claims}
+    held = [(digest, holder.record, holder.captured) for digest, holder in taken.items()]
+    writing.rows.update(CLAIM, ("digest", "record", "captured"), held)
 
 
 def _write_mutations(

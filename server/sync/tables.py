@@ -166,6 +166,16 @@ class RecordVersion(Base):
     at: Mapped[str] = mapped_column(String(30))
 
 
+class Claim(Base):
+    """K2: who holds a claim key, from the commit that took it; vacant where ``record`` is empty."""
+
+    __tablename__ = "claim"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    record: Mapped[str] = mapped_column(String(36), default="")
+    captured: Mapped[str | None] = mapped_column(Text)
+
+
 class Feed(Base):
     """P4: the server-ordered list of changes; the newest row per (scope, record) is kept.
 

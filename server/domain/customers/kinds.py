@@ -18,6 +18,7 @@ def customer_kind() -> RecordKind:
         check=rules.k1_within_reach,
         derive=rules.k1_owned,
         office_roles=MANAGERS | {Role.MARKET_OFFICER, Role.SALES_CLERK, Role.SERVICE_OFFICER},
+        claims=(("name", "phone"), ("name", "address")),
         summary=("name", "customer_type", "address", "tier"),
         label="name",
     )

@@ -2,6 +2,7 @@
 
 from server.domain import shapes
 from server.domain.shapes import BOTH, OFFICE, Shape
+from server.domain.vocabulary import CLAIM_FLAGS
 
 TYPES = {
     "dealer": ("经销商", "Dealer"),
@@ -52,4 +53,4 @@ class Customer(Shape):
     credit_note = shapes.text("信用情况", "Credit note", limit=2000, writers=BOTH)
     region = shapes.key("区域", "Region", writers=BOTH, rule="authority", owner="office")
     owner = shapes.key("负责业务员", "Owner rep", writers=OFFICE, rule="authority", owner="office")
-    flags = shapes.flags({})
+    flags = shapes.flags(CLAIM_FLAGS)

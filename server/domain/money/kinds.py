@@ -35,6 +35,7 @@ def receipt_kind(policy: Policy) -> RecordKind:
         check=lambda change, _parent: b2_reasoned(change),
         derive=lambda change, _parent: derive_review(change),
         fold=reopen_on_evidence,
+        claims=(("number", "seller", "amount"),),
         effects=effects,
         is_closed=is_decided,
         summary=("kind", "amount", "currency", "date", "seller"),

@@ -2,7 +2,7 @@
 
 from server.domain import shapes
 from server.domain.review.schemas import Reviewed
-from server.domain.vocabulary import REVIEW_FLAGS
+from server.domain.vocabulary import CLAIM_FLAGS, REVIEW_FLAGS
 
 RECEIPT_KINDS = {
     "transport": ("交通", "Transport"),
@@ -28,4 +28,4 @@ class Receipt(Reviewed):
     number = shapes.text("票据号码", "Number", limit=60)
     visit = shapes.reference("拜访", "Visit", "visit")
     note = shapes.text("说明", "Note", limit=2000)
-    flags = shapes.flags(REVIEW_FLAGS)
+    flags = shapes.flags({**REVIEW_FLAGS, **CLAIM_FLAGS})

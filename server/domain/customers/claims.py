@@ -1,0 +1,68 @@
+"""K2: the kind ``claim_match``: two records that are likely of the same. A person judges them."""
+
+from datetime import timedelta
+
+from server.casework.items import CloseItem, Effect, OpenItem
+from server.domain import shapes
+from server.domain.declaration import kind_from_schema
+from server.domain.shapes import BOTH, SERVER, Shape
+from server.people.principal import MANAGERS, Role
+from server.policy import Policy
+from server.sync.kinds import Change, Data, FieldErrors, RecordKind
+
+ANSWERS = {
+    "same": ("相同", "The same"),
+    "different": ("不同", "Different"),
+    "unsure": ("不确定", "Unsure"),
+}
+STATES = {"open": ("待判断", "Open"), "answered": ("已判断", "Answered")}
+
+
+class ClaimMatch(Shape):
+    """Which records, who brought the second, and when each was captured."""
+
+    record = shapes.record_id("后到的记录", "Later record", writers=SERVER)
+    earlier = shapes.record_id("先到的记录", "Earlier record", writers=SERVER)
+    record_kind = shapes.text("记录类型", "Kind of record", limit=64, writers=SERVER)
+    user = shapes.key("提交人", "Sender", writers=SERVER)
+    captured = shapes.text("采集时间", "Captured", limit=40, writers=SERVER)
+    earlier_captured = shapes.text("先到的采集时间", "Earlier captured", limit=40, writers=SERVER)
+    answer = shapes.choice("判断", "Answer", ANSWERS, writers=BOTH)
+    state = shapes.choice("状态", "State", STATES, writers=SERVER)
+    flags = shapes.flags({})
+
+
+def k2_answered_by_manager(change: Change, _parent: Data | None) -> FieldErrors:
+    """K2: whether two registrations are of one customer is for a manager to say."""
+    before = (change.before or {}).get("answer")
+    if change.after.get("answer") == before or change.by.has_any(MANAGERS):
+        return {}
+    return {"answer": "office_only"}
+
+
+def k2_effects(change: Change, term: timedelta) -> tuple[Effect, ...]:
+    """B1: a match waits for an answer, once."""
+    if "answer" in change.after:
+        return (CloseItem(),)
+    return (OpenItem(Role.REGION_MANAGER, "compare", term),) if change.before is None else ()
+
+
+def claim_match_kind(policy: Policy) -> RecordKind:
+    """K2: made by the engine where a claim key was taken already; nobody is merged by it."""
+    term = timedelta(hours=policy.review.default_hours)
+    return kind_from_schema(
+        ClaimMatch,
+        "claim_match",
+        zh="疑似重复登记",
+        en="Likely the same",
+        create_roles=frozenset(),
+        office_roles=MANAGERS | {Role.SALES_CLERK, Role.MARKET_OFFICER, Role.FINANCE_OFFICER},
+        check=k2_answered_by_manager,
+        derive=lambda change, _parent: {
+            "state": "answered" if "answer" in change.after else "open"
+        },
+        effects=lambda change: k2_effects(change, term),
+        is_closed=lambda match: match.get("state") == "answered",
+        summary=("record_kind", "captured", "earlier_captured", "state"),
+        label="record_kind",
+    )
