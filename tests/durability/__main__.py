@@ -60,7 +60,10 @@ class Marathon:
         [fault] = self._chance.choices(FAULTS, WEIGHTS)
         call = self._chance.randint(1, self._lengths[scene.name] + 1)
         seeds = [self._chance.getrandbits(32) for _ in range(SEEDS)]
-        self.findings += play(scene, fault, call, seeds)
+        found = play(scene, fault, call, seeds)
+        self.findings += found
+        if found:
+            _say(tell(found))
         self.cycles[f"{scene.name}, {fault}"] += SEEDS + (fault == "kill")
 
 
@@ -92,7 +95,6 @@ def _report(marathon: Marathon, cycles: int) -> None:
             told = time.monotonic()
             _say(marathon.told(told - began))
     _say(marathon.told(time.monotonic() - began))
-    _say(tell(marathon.findings))
 
 
 def _say(line: str) -> None:

@@ -4,6 +4,7 @@ Everything that runs here is the real code of server and client on the disks of
 ``tests.simulation.disk``. What is done, and what must be found afterwards, is in the scenes.
 """
 
+import hashlib
 import io
 import random
 import shutil
@@ -64,12 +65,14 @@ class Office:
         self.clock = FixedClock()
         self._app: Flask | None = None
         self._is_new = True
+        self._starts = 0
 
     @property
     def app(self) -> Flask:
         """The application of this process."""
         if self._app is None:
-            bits = random.Random(20261122)
+            self._starts += 1
+            bits = random.Random(self._starts)
             settings = Settings(data=self.folder, origins=(ORIGIN,), log_level="CRITICAL")
             ids = IdMaker(self.clock, bits.getrandbits)
             self._app = create_app(settings, clock=self.clock, ids=ids)
@@ -110,6 +113,17 @@ class Office:
         """I19: the file is what SQLite calls whole."""
         demand(self.rows("PRAGMA integrity_check") == [("ok",)], "the server's store is damaged")
         demand(self.rows("PRAGMA foreign_key_check") == [], "rows of the server hang in the air")
+
+    def demand_blobs(self) -> int:
+        """M4, I6: the bytes that the store knows are whole; returns how many those are."""
+        originals = self.app.extensions["fieldstamp"].media.originals
+        names = [sha256 for (sha256,) in self.rows("SELECT sha256 FROM blob")]
+        for name in names:
+            demand(originals.head(name), f"the blob {name} is gone")
+            with originals.open_range(name) as file:
+                found = hashlib.sha256(file.read()).hexdigest()
+            demand(found == name, f"the blob {name} is not whole")
+        return len(names)
 
 
 @dataclass

@@ -144,8 +144,8 @@ class Syncing(PhoneScene):
 
     def _demand_synced(self, mutations: list[Mutation]) -> None:
         demand(all(m.ack for m in mutations), "synced is said before all was answered")
-        photos = self.ground.office.rows("SELECT sha256 FROM blob")
-        demand(photos, "synced is said before the photo was verified")
+        blobs = self.ground.office.demand_blobs()
+        demand(blobs, "synced is said before the photo was verified")
 
 
 class SyncingOffice(Syncing):
