@@ -65,7 +65,7 @@ def check_tests(bugs: Sequence[Bug]) -> str:
 
 
 def find(bug: Bug) -> Found:
-    """Runs the bug's tests with the bug in the program. Raises SystemExit where nothing works."""
+    """Runs the bug's tests with the bug in the program."""
     planted = ("-p", "tests.planted.plugin", "--planted", bug.id, "-x")
     began = time.monotonic()
     status, told = run_pytest(*planted, *_chosen((ORDINARY, *FOUND_BY[bug.id])))
@@ -73,7 +73,8 @@ def find(bug: Bug) -> Found:
     failed = FAILED.search(told)
     by = failed[1] if failed else ""
     if status not in {PASSED, SOME_FAILED} or by.startswith(ORDINARY):
-        raise SystemExit(f"{bug.id} does not get through an ordinary day:\n{told}")
+        sys.stderr.write(f"{bug.id} does not get through an ordinary day:\n{told}")
+        by = ""
     after = sum(int(count) for count in COUNT.findall(told.splitlines()[-1])) - 1
     return Found(bug=bug, by=by, after=after, seconds=took)
 

@@ -15,7 +15,7 @@ from server.media.engine import Media
 from server.media.parts import Part
 from server.media.queries import Arrived
 from server.media.tables import Arrival, Blob, Upload
-from server.media.uploads import UploadStatus, Wish, to_status
+from server.media.uploads import UploadStatus, Wish, find_upload, to_status
 from tests.planted.bug import Bed
 
 BED = Bed()
@@ -98,17 +98,17 @@ def photos_of_the_same_bytes_share_an_upload(
     return faulty
 
 
-@BED.bug(
-    "server.media.receiving:change_rows",
-    breaks="M1",
-)
-def the_offset_moves_whoever_holds_the_lease(change: Callable[..., bool]) -> Callable[..., bool]:
+@BED.bug("server.media.receiving:change_rows", "server.media.uploads:take_over", breaks="M1")
+def an_upload_has_as_many_writers_as_like(good: Callable[..., Any]) -> Callable[..., Any]:
     """Of two requests that write to one upload, each moves the offset without looking at it."""
 
-    def faulty(session: Session, *where: Any, **values: Any) -> bool:
-        return change(session, *(where[:1] if "received" in values else where), **values)
+    def change_rows(session: Session, *where: Any, **values: Any) -> Any:
+        return good(session, *(where[:1] if "received" in values else where), **values)
 
-    return faulty
+    def take_over(session: Session, _media: Media, upload: UploadStatus, **_offset: Any) -> Any:
+        return find_upload(session, upload.user, upload.id)
+
+    return change_rows if good.__name__ == "change_rows" else take_over
 
 
 @BED.bug(

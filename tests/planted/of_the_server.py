@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from server.db import AfterCommit, is_sqlite, transaction
@@ -18,8 +18,8 @@ from server.sync.engine import Sync
 from server.sync.feed import FeedRow
 from server.sync.merge import Merged
 from server.sync.push import Envelope, Pushed
-from server.sync.tables import LEAVE, PUT, WITHDRAWAL
-from server.sync.wire import Mutation
+from server.sync.tables import LEAVE, PUT, WITHDRAWAL, MutationRow
+from server.sync.wire import Mutation, read_mutation
 from tests.planted.bug import Bed, altered
 
 BED = Bed()
@@ -127,11 +127,11 @@ def _count_what_is_there(session: Session) -> None:
     breaks="P4",
 )
 def a_change_is_fed_to_one_scope_only(append: Callable[..., None]) -> Callable[..., None]:
-    """Of the scopes that a record lies in, only the first hears of a change."""
+    """Of the scopes that a record lies in, only the last hears of a change."""
 
     def faulty(rows: Any, fresh: Sequence[FeedRow], replaced: Any, sums: Any) -> None:
-        first = list({row.record: row for row in reversed(fresh)}.values())[::-1]
-        append(rows, first, [row for row in replaced if _is_named(row, first)], sums)
+        last = list({row.record: row for row in fresh}.values())
+        append(rows, last, [row for row in replaced if _is_named(row, last)], sums)
 
     return faulty
 
@@ -317,6 +317,39 @@ def a_mutation_that_comes_again_is_a_new_one(push: Push) -> Push:
         return pushed
 
     return faulty
+
+
+@BED.bug(PUSH, breaks="P6")
+def a_known_place_in_the_chain_passes_for_a_replay(push: Push) -> Push:
+    """What a device that was put back saves at a number it has used before is taken for what came
+    at that number then, and dropped."""
+
+    def faulty(sync: Sync, session: Session, envelope: Envelope, raw: Sequence[Any]) -> Pushed:
+        results = {one["id"]: _told_of_its_place(sync, session, one) for one in raw}
+        pushed = push(sync, session, envelope, [one for one in raw if not results[one["id"]]])
+        results |= {result["id"]: result for result in pushed.results}
+        return altered(pushed, results=[results[one["id"]] for one in raw])
+
+    return faulty
+
+
+def _told_of_its_place(sync: Sync, session: Session, raw: Any) -> dict[str, Any]:
+    """The answer to another mutation with the same device and number; empty where there is none."""
+    same = MutationRow.device == raw.get("device", ""), MutationRow.n == raw.get("n", 0)
+    row = session.scalars(select(MutationRow).where(*same, MutationRow.id != raw["id"])).first()
+    if row is None or row.outcome != "applied":
+        return {}
+    about = Acknowledged(
+        id=raw["id"],
+        digest=read_mutation(raw, user=row.user, device=row.device).digest,
+        epoch=row.epoch,
+        outcome=row.outcome,
+        version=row.version,
+        received_at=row.received_at,
+    )
+    ack = acknowledge(sync.key, about)
+    told = {"outcome": row.outcome, "version": row.version, "flags": []}
+    return {"id": raw["id"], **told, "ack": ack}
 
 
 @BED.bug(
