@@ -45,12 +45,12 @@ class LiveServer:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, command: str = "http") -> subprocess.Popen[bytes]:
-        """Starts a process in a group of its own."""
+    def start(self, command: str = "http", **given: str) -> subprocess.Popen[bytes]:
+        """Starts a process in a group of its own; ``given`` are settings of it alone."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "server.cli", command],
-                env=self.environment,
+                env={**self.environment, **given},
                 start_new_session=True,
                 stdout=log,
                 stderr=log,
@@ -58,12 +58,20 @@ class LiveServer:
         self.processes.append(process)
         return process
 
-    def wait_until_it_answers(self) -> None:
+    def start_beside(self, **given: str) -> int:
+        """Starts another pool on the same store; its port, once it answers."""
+        port = free_port()
+        self.start("http", FIELDSTAMP_LISTEN=f"127.0.0.1:{port}", **given)
+        self.wait_until_it_answers(port)
+        return port
+
+    def wait_until_it_answers(self, port: int | None = None) -> None:
         """Returns once the server answers; fails after ``START_SECONDS``."""
+        url = f"http://127.0.0.1:{port or self.port}/healthz"
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             with suppress(requests.ConnectionError):
-                if requests.get(f"{self.url}/healthz", timeout=5).ok:
+                if requests.get(url, timeout=5).ok:
                     return
             time.sleep(0.05)
         raise AssertionError(f"the server did not start:\n{self.log.read_text()[-4000:]}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from server.clock import Clock
 from server.ids import IdMaker
@@ -13,6 +14,8 @@ from server.media.parts import PartFiles
 from server.media.resting import RestingBlobs
 from server.media.s3 import Bucket, open_bucket
 from server.media.similarity_scan import PrintMatrix
+
+WRITERS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class Media:
     limits: Limits
     wake: Callable[[str], object]
     """Hints, after the commit, that the blob with this hash can be looked into; may be lost."""
+    turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(WRITERS_AT_ONCE))
+    """Bytes come in on hundreds of threads; so many of them write to the store at a time."""
     prints: PrintMatrix = field(default_factory=PrintMatrix)
     """What this process has read of the hashes of pictures; filled when it first compares."""
 

@@ -1,5 +1,7 @@
 """Uploads as rows: made, looked up, taken over, given up. Their bytes are ``receiving.py``'s."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -8,7 +10,7 @@ from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from server.db import transaction
+from server.db import AfterCommit, transaction
 from server.errors import Problem
 from server.media.engine import Media
 from server.media.tables import Upload
@@ -85,6 +87,17 @@ def change_rows(session: Session, *where: ColumnElement[bool], **values: Any) ->
     return cast("CursorResult[Any]", result).rowcount > 0
 
 
+@contextmanager
+def take_turn(session: Session, media: Media) -> Iterator[AfterCommit]:
+    """A transaction of an upload; who waits for a turn holds no connection meanwhile.
+
+    Else uploads would take every connection there is, only to wait for each other.
+    """
+    session.rollback()
+    with media.turns, transaction(session) as effects:
+        yield effects
+
+
 def create_upload(session: Session, media: Media, wish: Wish) -> UploadStatus:
     """The upload for ``wish``; the one that exists already under the same user and key.
 
@@ -131,7 +144,7 @@ def _find_by_key(session: Session, wish: Wish) -> UploadStatus | None:
 
 def _insert(session: Session, media: Media, wish: Wish) -> None:
     now = media.clock.now()
-    with transaction(session):
+    with take_turn(session, media):
         if not wish.joins:  # the room for those is taken by what they are made of
             _check_quota(session, media, wish)
         session.add(
@@ -201,7 +214,7 @@ def take_over(
     need_live(upload, media)
     if upload.state != "open":
         return upload
-    with transaction(session):
+    with take_turn(session, media):
         taken = change_rows(
             session,
             Upload.id == upload.id,
@@ -224,7 +237,7 @@ def set_length(session: Session, media: Media, upload: UploadStatus, length: int
     if length > media.limits.upload_bytes:
         raise Problem("too_large", extra={"limit": media.limits.upload_bytes})
     if upload.length is None and length >= upload.received:
-        with transaction(session):
+        with take_turn(session, media):
             unsettled = (Upload.id == upload.id, Upload.length.is_(None))
             change_rows(session, *unsettled, Upload.received <= length, length=length)
         upload = find_upload(session, upload.user, upload.id)
@@ -245,7 +258,7 @@ def terminate(session: Session, media: Media, upload: UploadStatus) -> None:
 
 def _end(session: Session, media: Media, upload: UploadStatus, states: tuple[str, ...]) -> None:
     """Its key is free again, so that whoever asks by the same one begins anew."""
-    with transaction(session) as effects:
+    with take_turn(session, media) as effects:
         ended = change_rows(
             session,
             Upload.id == upload.id,
