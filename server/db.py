@@ -4,7 +4,6 @@ Two copies of SQLite in one process cancel each other's file locks, so nothing e
 one, tests and backups included. Knows no Flask.
 """
 
-import os
 import sqlite3 as stock_sqlite
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+from server.durable import sync_path
 
 try:
     sqlite: ModuleType = import_module("pysqlite3.dbapi2")
@@ -132,16 +133,8 @@ def settle_leftovers(database: str | None) -> None:
     left = [Path(f"{database}{ending}") for ending in ("-wal", "-journal")]
     for path in left:
         if path.exists():
-            _sync(path)
-            _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync_path(path)
+            sync_path(path.parent)
 
 
 class Fault(Exception):

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from server.durable import sync_path
+
 PREFIX = "FIELDSTAMP_"
 NOT_SETTINGS = frozenset({"CONFIG", "TEST_PHOTOS"})
 
@@ -114,6 +116,8 @@ def _write_once(path: Path, content: bytes) -> bytes:
         with suppress(FileExistsError):  # of two processes that start at once, one key wins
             os.link(fresh, path)
         fresh.unlink()
+    for folder in (path.parent, path.parent.parent):
+        sync_path(folder)  # P3: devices are told of this key, whoever wrote it
     return path.read_bytes()
 
 

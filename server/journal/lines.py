@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Self
 import orjson
 
 from server.clock import from_wire
+from server.durable import sync_path
 
 NONE = "0" * 64
 """The predecessor of the first line."""
@@ -89,11 +90,7 @@ def begin(path: Path, line: Line) -> Head:
         file.truncate()
         file.write(line.write())
         _sync(file)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_path(path.parent)
     return Head(hash=line.hash, place=0)
 
 

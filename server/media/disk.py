@@ -14,18 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from server.durable import sync_path
 from server.media.blobs import SHA256, Placed, WrongHash
 
 COPY_BYTES = 1024 * 1024
-
-
-def sync_folder(folder: Path) -> None:
-    """Brings the names in ``folder`` to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -88,13 +80,25 @@ class DiskBlobs:
         self._root = root
         self._incoming = root / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
+        sync_path(root.parent)  # M4: nothing else brings the name of this folder to the disk
 
-    def put_if_absent(self, source: Path, *, sha256: str) -> Placed | WrongHash:
+    def put_if_absent(
+        self, source: Path, *, sha256: str, given: bool = False
+    ) -> Placed | WrongHash:
         """Copies ``source`` in, if its bytes hash to ``sha256``; durable when it returns.
 
-        M3: a copy, because a ghost of an old connection may still hold ``source`` open for
-        writing; the hash is taken of the bytes as they are copied.
+        M3: a copy, because somebody may still write to ``source``; the hash is taken of the bytes
+        as they are copied. A file that is ``given`` gets a second name instead, where the disk
+        knows such.
         """
+        if given:
+            found = hash_file(source)
+            if found != sha256:
+                return WrongHash(found)
+            with suppress(OSError):  # another disk, or one without links
+                source.chmod(0o440)
+                self._place(source, self.path(sha256))
+                return Placed(sha256, source.stat().st_size)
         with source.open("rb") as file:
             return self._put(read_pieces(file), sha256)
 
@@ -191,4 +195,4 @@ class DiskBlobs:
             if hash_file(target) != target.name:
                 fresh.replace(target)
         for folder in (target.parent, target.parent.parent, self._root):
-            sync_folder(folder)
+            sync_path(folder)

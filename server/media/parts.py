@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from server.media.disk import sync_folder
+from server.durable import sync_path
 
 
 class Part:
@@ -53,6 +53,7 @@ class PartFiles:
         self._root = root
         self._quarantine = root / "quarantine"
         self._quarantine.mkdir(parents=True, exist_ok=True)
+        sync_path(root.parent)  # M1: nothing else brings the name of this folder to the disk
 
     def path(self, upload: str) -> Path:
         """Where the bytes of ``upload`` are gathered."""
@@ -61,7 +62,7 @@ class PartFiles:
     def create(self, upload: str) -> None:
         """Makes the empty file, its name durable; leaves one that exists as it is."""
         os.close(os.open(self.path(upload), os.O_WRONLY | os.O_CREAT, 0o600))
-        sync_folder(self._root)
+        sync_path(self._root)
 
     @contextmanager
     def open(self, upload: str, *, place: int) -> Iterator[Part]:
@@ -80,8 +81,8 @@ class PartFiles:
         """Sets aside the bytes of a refused upload; they are kept for a person to look at."""
         with suppress(FileNotFoundError):
             self.path(upload).rename(self._quarantine / upload)
-            sync_folder(self._quarantine)
-            sync_folder(self._root)
+            sync_path(self._quarantine)
+            sync_path(self._root)
 
     def quarantined(self, upload: str) -> Path | None:
         """Where the refused bytes of ``upload`` are, if they are."""

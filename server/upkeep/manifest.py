@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from server.media.disk import hash_file, sync_folder
+from server.durable import sync_path
+from server.media.disk import hash_file
 
 MANIFEST, LIST = "manifest.json", "files.sha256"
 FORMAT = 1
@@ -66,14 +67,14 @@ class FileList:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Puts the manifest in its place in one step, after all else has reached the disk."""
     for inner in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
-        sync_folder(inner)
+        sync_path(inner)
     fresh = folder / f"{MANIFEST}.new"
     with fresh.open("wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(folder / MANIFEST)
-    sync_folder(folder)
+    sync_path(folder)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -18,12 +18,13 @@ from sqlalchemy.orm import Session
 from server import migration
 from server.clock import Clock
 from server.db import Fault, database_url, engine_options, prepare, settle_sqlite, transaction
+from server.durable import sync_path
 from server.journal import lines
 from server.journal.keeping import NAME as JOURNAL
 from server.journal.keeping import find_head
 from server.journal.lines import JournalFault
 from server.media.blobs import WrongHash
-from server.media.disk import DiskBlobs, hash_file, sync_folder
+from server.media.disk import DiskBlobs, hash_file
 from server.settings import Settings
 from server.sync.epochs import add_epoch
 from server.upkeep.backup import BLOBS, KEYS, PICTURES
@@ -69,7 +70,7 @@ def restored(
         engine.dispose()
     yield manifest
     (settings.data / MARK).unlink()
-    sync_folder(settings.data)
+    sync_path(settings.data)
 
 
 def _open(settings: Settings) -> Engine:
@@ -159,7 +160,7 @@ def _mark(settings: Settings) -> None:
         file.write("A restore began here and has not come to its end. Run it again.\n")
         file.flush()
         os.fsync(file.fileno())
-    sync_folder(settings.data)
+    sync_path(settings.data)
 
 
 def _put_blobs(settings: Settings, folder: Path) -> None:
@@ -189,7 +190,7 @@ def _put_file(engine: Engine, clock: Clock, folder: Path) -> None:
         os.fsync(file.fileno())
     _set_aside(target, clock)
     fresh.replace(target)
-    sync_folder(target.parent)
+    sync_path(target.parent)
 
 
 def _set_aside(target: Path, clock: Clock) -> None:
@@ -251,4 +252,4 @@ def _put_keys(data: Path, clock: Clock, folder: Path) -> None:
         target.chmod(0o600)
         with target.open("rb") as file:
             os.fsync(file.fileno())
-    sync_folder(data)
+    sync_path(data)
