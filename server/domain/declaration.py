@@ -23,6 +23,7 @@ class Behaviour(TypedDict, total=False):
     create_roles: frozenset[Role]
     office_roles: frozenset[Role]
     decide_roles: frozenset[Role]
+    reads: frozenset[str]
     check: Callable[[Change, Data | None], FieldErrors]
     derive: Callable[[Change, Data | None], Data]
     fold: Callable[[Data, tuple[Change, ...]], Data]

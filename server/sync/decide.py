@@ -312,8 +312,15 @@ def _change(
         withdrawn=withdrawn,
         by=batch.sender,
         parent_kind=batch.heads[head.parent].kind if head.parent in batch.heads else None,
+        read=_read(batch, kind, after),
         restored_of=restored_of,
     )
+
+
+def _read(batch: Batch, kind: RecordKind, data: Data) -> dict[str, Data]:
+    """What the rules of ``kind`` look into, beyond the record and its parent."""
+    named = [record for name in kind.reads for record in ids_in(data.get(name))]
+    return {record: batch.heads[record].fields for record in named if record in batch.heads}
 
 
 def _keep_only(batch: Batch, mutation: Mutation, there: Head, merged: Merged) -> Decision:

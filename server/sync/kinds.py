@@ -59,6 +59,8 @@ class Change(Value, frozen=True):
     by: Principal
     parent_kind: str | None = None
     """The kind of the record above it."""
+    read: Mapping[str, Data] = {}
+    """The records, by id, that the fields which the kind ``reads`` name."""
     restored_of: Author | None = None
     """Who first sent the refused create that this one brings back."""
 
@@ -126,6 +128,8 @@ class RecordKind:
     """Who may open it in the back office, where the role's region covers the record's."""
     decide_roles: frozenset[Role] = frozenset()
     """Who may decide it; empty: it is not decided."""
+    reads: frozenset[str] = frozenset()
+    """References whose records its rules look into: locked with the record, and handed to them."""
     check: Callable[[Change, Data | None], FieldErrors] = nothing_wrong
     """Rules that look at the whole record and its parent: refuse with field errors."""
     derive: Callable[[Change, Data | None], Data] = nothing_set

@@ -117,12 +117,28 @@ def load(
     concerned = [*mutations, *(one.mutation for one in loaded.waiting)]
     wanted_records = referred(registry, concerned)
     load_heads(rows, loaded, wanted_records)
+    read = _read_by_rules(registry, loaded, concerned) - set(loaded.heads)
+    if read:
+        load_heads(rows, loaded, read)
     load_claims(rows, registry, loaded, concerned)
     made = {one.record for one in mutations if one.action == "create"}
     loaded.refused = refused_creates(rows, wanted_records - set(loaded.heads) - made)
     if sender.device is not None:
         load_moved(rows, loaded, sender, device=sender.device)
     return loaded
+
+
+def _read_by_rules(registry: Registry, loaded: Loaded, mutations: Iterable[Mutation]) -> set[str]:
+    """The records that rules look into because the records of the batch name them already."""
+    heads = [loaded.heads[one.record] for one in mutations if one.record in loaded.heads]
+    kinds = {head.kind: registry.get(head.kind) for head in heads}
+    return {
+        record
+        for head in heads
+        if (kind := kinds[head.kind]) is not None
+        for name in kind.reads
+        for record in ids_in(head.fields.get(name))
+    }
 
 
 def load_claims(
