@@ -161,15 +161,44 @@ def test_trap_3_a_lost_answer_makes_neither_a_second_effect_nor_a_conflict(
 class FailsToPush:
     """A server that takes no mutations for a while, and goes on sending records."""
 
+    at = "/push"
+
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
         self.fails = True
 
     def send(self, request: Request) -> Response:
-        if self.fails and request.url.endswith("/push"):
+        if self.fails and request.url.endswith(self.at):
             headers = {"content-type": "application/problem+json"}
             return Response(status=500, headers=headers, body=b'{"code": "internal"}')
         return self._inner.send(request)
+
+
+class FailsToPull(FailsToPush):
+    """A server that takes mutations and sends no records for a while."""
+
+    at = "/pull"
+
+
+def test_p5_what_only_the_answer_to_a_push_brought_goes_with_the_scope_that_it_was_in(
+    fleet: Fleet, app: Flask, company: Company, rep: str
+) -> None:
+    own, user = fleet.enrol(rep), company.user(Role.REGION_MANAGER, "shanghai")
+    made = shop(own)
+    synced(own)
+    manager = fleet.enrol(user, net := FailsToPull(WsgiTransport(app)))
+    net.fails = False
+    synced(manager)
+    seen = visit(manager, made)
+    net.fails = True
+    assert not manager.sync().run().synced
+    assert seen in held(manager)
+    with transaction(company.store):
+        company.store.execute(delete(RoleGrant).where(RoleGrant.user == user))
+    net.fails = False
+    synced(manager)
+    assert held(manager) == {}
+    assert [one.outcome for one in manager.mutations()] == ["applied"]
 
 
 def test_trap_4_a_pull_before_the_push_does_not_hide_the_conflict(

@@ -92,6 +92,8 @@ class Pull:
         verified = _uploads.note_states(transaction, pulled, new_key=self._new_key)
         self._tally.photos_verified += verified
         _previews.wish_for_guided(transaction, pulled, blobs=self._blobs)
+        if page.digest:  # nothing is on its way any more, so that every record was told its place
+            _replica.remove_unplaced(transaction)
         if not page.more:
             self._tally.mismatch = tuple(_replica.mismatches(transaction, page.digest))
 

@@ -122,6 +122,16 @@ def repair_buckets(
             _leave(transaction, record, scope)
 
 
+def remove_unplaced(transaction: Transaction) -> None:
+    """P5: takes away what only the answer to a push brought, once all that is held was told.
+
+    Its scope was lost before a pull could say that it belongs there.
+    """
+    unplaced = "SELECT id FROM record WHERE id NOT IN (SELECT record FROM pair)"
+    for (record,) in transaction.rows(unplaced):
+        _remove(transaction, record)
+
+
 def _put(
     transaction: Transaction, item: Item, *, epoch: str, whatever_version: bool = False
 ) -> None:
