@@ -1,4 +1,5 @@
-"""``python -m tests.durability --cycles N --seed S``: crashes at random calls, without an end.
+"""``python -m tests.durability --cycles N --seed S``: crashes at random calls; ``--each N``: at
+each call of each act, with N draws of what survives.
 
 A cycle is one crash, one start of the real code on what survived, and one check. Prints what was
 played as JSON, and every finding; a finding fails the command.
@@ -9,7 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from tests.durability.ground import Ground, new_folder, remove_folder
@@ -40,8 +41,19 @@ class Marathon:
         """Plays until there were so many cycles."""
         while self.cycles.total() < cycles:
             for scene in self._scenes:
-                self._play(scene)
+                [fault] = self._chance.choices(FAULTS, WEIGHTS)
+                call = self._chance.randint(1, self._lengths[scene.name] + 1)
+                seeds = [self._chance.getrandbits(32) for _ in range(SEEDS)]
+                self._play(scene, fault, call, seeds)
                 yield
+
+    def run_each(self, seeds: int) -> Iterator[None]:
+        """Plays each fault at each call of each act once."""
+        for scene in self._scenes:
+            for fault in FAULTS:
+                for call in range(1, self._lengths[scene.name] + 2):
+                    self._play(scene, fault, call, range(seeds))
+                    yield
 
     def told(self, seconds: float) -> str:
         """What was played so far."""
@@ -56,21 +68,19 @@ class Marathon:
             }
         )
 
-    def _play(self, scene: Scene) -> None:
-        [fault] = self._chance.choices(FAULTS, WEIGHTS)
-        call = self._chance.randint(1, self._lengths[scene.name] + 1)
-        seeds = [self._chance.getrandbits(32) for _ in range(SEEDS)]
+    def _play(self, scene: Scene, fault: str, call: int, seeds: Sequence[int]) -> None:
         found = play(scene, fault, call, seeds)
         self.findings += found
         if found:
             _say(tell(found))
-        self.cycles[f"{scene.name}, {fault}"] += SEEDS + (fault == "kill")
+        self.cycles[f"{scene.name}, {fault}"] += len(seeds) + (fault == "kill")
 
 
 def main() -> int:
     """0 where nothing was lost."""
     asked = argparse.ArgumentParser(prog="python -m tests.durability", description=__doc__)
     asked.add_argument("--cycles", type=int, default=10_000)
+    asked.add_argument("--each", type=int, default=0)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--scenes", default=",".join(SCENES))
     given = asked.parse_args()
@@ -78,19 +88,19 @@ def main() -> int:
     try:
         with Disk() as disk:
             ground = Ground(folder, disk)
-            marathon = Marathon(
-                [SCENES[name](ground) for name in given.scenes.split(",")], given.seed
-            )
-            _report(marathon, given.cycles)
+            scenes = [SCENES[name](ground) for name in given.scenes.split(",")]
+            marathon = Marathon(scenes, given.seed)
+            each, cycles = given.each, given.cycles
+            _follow(marathon, marathon.run_each(each) if each else marathon.run(cycles))
             ground.close()
     finally:
         remove_folder(folder)
     return 1 if marathon.findings else 0
 
 
-def _report(marathon: Marathon, cycles: int) -> None:
+def _follow(marathon: Marathon, run: Iterator[None]) -> None:
     began = told = time.monotonic()
-    for _ in marathon.run(cycles):
+    for _ in run:
         if time.monotonic() - told > TOLD_SECONDS:
             told = time.monotonic()
             _say(marathon.told(told - began))
