@@ -11,6 +11,7 @@ from server.backoffice.languages import language
 from server.domain.queries import Reference
 from server.people.principal import Principal
 from server.people.queries import names_of
+from server.services import services
 from server.sync.kinds import RecordKind, Registry
 from server.sync.queries import StoredRecord
 
@@ -40,9 +41,12 @@ def worded(
 
 
 def label_in(lens: Lens, kind: RecordKind | None, label: str | None) -> str | None:
-    """A label in the reader's words, where it is a code of its kind."""
+    """A label in the reader's words, where it is a code of its kind or the name of another."""
     if kind is None or kind.label is None or label is None:
         return label
+    if kind.label == "record_kind":
+        concerned = services().sync.registry.get(label)
+        return concerned.title[lens.language] if concerned else label
     schema = kind.json_schema["properties"].get(kind.label, {})
     return lens.choice(schema, label) or label
 

@@ -1,6 +1,6 @@
-"""B3: the page of two photos that show the same: side by side, why, and what a person says."""
+"""B3, K2: the pages of two records that may be the same: side by side, and what a person says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -9,46 +9,55 @@ from flask import redirect, render_template, request, url_for
 from server.backoffice import words
 from server.backoffice.blueprint import Page, blueprint
 from server.backoffice.door import signed_in
-from server.backoffice.evidence import PREVIEWED
 from server.backoffice.facts import Fact, Lens
 from server.backoffice.languages import language
-from server.backoffice.lenses import lens_for, worded
+from server.backoffice.lenses import lens_for
+from server.backoffice.openings import note_opening
+from server.backoffice.pairs import Seen, claim_side, filled_in, photo_side
 from server.backoffice.past import version_views
 from server.backoffice.sight import Sight, look_at
 from server.domain import queries
-from server.domain.evidence import comparing
-from server.domain.evidence.comparing import Answer
+from server.domain.customers.claims import JUDGES
+from server.domain.review import answering
+from server.domain.review.answering import Answer, Verdict
 from server.errors import Problem, describe
 from server.extensions import db
-from server.people.principal import Principal
+from server.people.principal import Principal, Role
 from server.services import services
-from server.sync.queries import StoredRecord
 
-ANSWERS: tuple[str, ...] = get_args(Answer)
-SIDES = ("photo", "earlier")
-ABOUT_PHOTO = ("parent", "tag", "source", "captured", "position", "content_reason", "flags")
-ABOUT_MATCH = ("tier", "distance", "why", "days", "weight")
+VERDICTS: tuple[str, ...] = get_args(Verdict)
 ABOUT_ANSWER = ("answer", "answer_note", "answered_by", "answered_at")
 SHOWN_AGAIN = frozenset({"wrong_state"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One of the two photos; None of it where the reader may not open it any more (P5)."""
+class Pair:
+    """What the page of one kind of match shows; its template is called after the kind."""
 
-    photo: str
-    rep: str = ""
-    region: str = ""
-    received: str = ""
-    has_picture: bool = False
-    has_bytes: bool = False
-    facts: tuple[Fact, ...] = ()
+    later: str
+    """The field that names the record that came later."""
+    side: Callable[[Principal, Lens, Seen], object]
+    about: tuple[str, ...] = ()
+    """Fields of the match itself."""
+    judges: frozenset[Role] = frozenset(Role)
+    """Who of those who may open it may answer."""
+    first_told: int = 1
+    """P5: the first version of the history that says nothing about a side."""
+
+
+PAIRS = {
+    "photo_match": Pair(
+        later="photo", side=photo_side, about=("tier", "distance", "why", "days", "weight")
+    ),
+    "claim_match": Pair(later="record", side=claim_side, judges=JUDGES, first_told=2),
+}
+"""Kinds with pages of their own, which show what a list of facts cannot."""
 
 
 @blueprint.get("/matches/<match>")
 @signed_in
 def show_match(principal: Principal, match: str) -> Page:
-    """Both pictures, what sets them apart, and the form of the answer."""
+    """Both records, what sets them apart, and the form of the answer."""
     return _render(principal, _look_at_match(principal, match))
 
 
@@ -57,87 +66,83 @@ def show_match(principal: Principal, match: str) -> Page:
 def answer_match(principal: Principal, match: str) -> Page:
     """Takes the answer, or shows what somebody else said meanwhile."""
     _look_at_match(principal, match)
+    answer = _read_answer(match)
     try:
-        _send(principal, match)
+        answering.answer_match(services().sync, db.session(), principal, answer)
     except Problem as problem:
         if problem.code not in SHOWN_AGAIN:
             raise
-        return _render(principal, _look_at_match(principal, match), problem), problem.type.status
+        page = _render(principal, _look_at_match(principal, match), answer, problem)
+        return page, problem.type.status
     return redirect(url_for("office.show_match", match=match))
 
 
 def _look_at_match(principal: Principal, match: str) -> Sight:
     sight = look_at(principal, match)
-    if sight.kind.name != comparing.KIND:
+    if sight.kind.name not in PAIRS:
         raise Problem("not_found")
     return sight
 
 
-def _send(principal: Principal, match: str) -> None:
+def _read_answer(match: str) -> Answer:
     said = request.form.get("answer", "")
-    if said not in ANSWERS:
+    if said not in VERDICTS:
         raise Problem("validation", fields={"answer": "required"})
-    comparing.answer_match(
-        db.session(),
-        services().sync,
-        principal,
-        match,
+    return Answer(
+        match=match,
         base=request.form.get("base", 0, type=int),
-        answer=cast("Answer", said),
+        answer=cast("Verdict", said),
         note=request.form.get("note", "").strip(),
     )
 
 
-def _render(principal: Principal, sight: Sight, problem: Problem | None = None) -> str:
-    data = sight.record.data
-    photos = [_open(principal, data[side]) for side in SIDES]
-    lens = lens_for(db.session(), principal, [sight.record, *filter(None, photos)], sight.keys())
-    answers = sight.kind.json_schema["properties"]["answer"]
+def _render(
+    principal: Principal, sight: Sight, typed: Answer | None = None, problem: Problem | None = None
+) -> str:
+    pair, match = PAIRS[sight.kind.name], sight.record
+    both = _open_both(principal, sight, pair)
+    opened = [one.record for one in both if one.record]
+    for record in opened:
+        note_opening(principal, record)
+    lens = lens_for(db.session(), principal, [match, *opened], sight.keys())
+    versions = version_views(lens, sight.kind, sight.versions[pair.first_told - 1 :])
     return render_template(
-        "office/match.html",
-        match=sight.record,
+        f"office/{match.kind}.html",
+        match=match,
         kind=sight.kind,
-        sides=[
-            _side(principal, lens, data[side], photo)
-            for side, photo in zip(SIDES, photos, strict=True)
-        ],
-        facts=_facts(lens, sight, ABOUT_MATCH),
+        sides=[pair.side(principal, lens, one) for one in both],
+        concerned=services().sync.registry.get(match.data.get("record_kind", "")),
+        facts=_facts(lens, sight, pair.about),
         answered=_facts(lens, sight, ABOUT_ANSWER),
-        answers=[(code, lens.choice(answers, code)) for code in ANSWERS],
-        versions=version_views(lens, sight.kind, sight.versions),
+        chosen=typed.answer if typed else match.data.get("answer"),
+        note=typed.note if typed else match.data.get("answer_note", ""),
+        answers=_choices(lens, sight) if principal.has_any(pair.judges) else [],
+        versions=versions,
         left=words.time_left(sight.work, services().clock.now()) if sight.work else None,
         due=lens.local(sight.work.due_at) if sight.work else "",
         told=describe(problem.code, language(), problem.fields) if problem else None,
+        news=[one for one in versions if typed and one.version > typed.base],
     )
 
 
-def _open(principal: Principal, photo: str) -> StoredRecord | None:
-    return queries.open_record(db.session(), services().sync.registry, principal, photo)
+def _open_both(principal: Principal, sight: Sight, pair: Pair) -> tuple[Seen, Seen]:
+    """P5: the later and the earlier record, each as far as the reader may open it."""
+    data = sight.record.data
+    return (
+        _open(principal, data[pair.later], data.get("captured")),
+        _open(principal, data["earlier"], data.get("earlier_captured")),
+    )
+
+
+def _open(principal: Principal, record: str, captured: str | None) -> Seen:
+    found = queries.open_record(db.session(), services().sync.registry, principal, record)
+    return Seen(id=record, record=found, captured=captured or "")
 
 
 def _facts(lens: Lens, sight: Sight, names: tuple[str, ...]) -> tuple[Fact, ...]:
-    return lens.facts(sight.kind.json_schema, _some(sight.record.data, names))
+    return lens.facts(sight.kind.json_schema, filled_in(sight.record.data, names))
 
 
-def _some(data: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: data[name] for name in names if data.get(name) not in (None, [])}
-
-
-def _side(principal: Principal, lens: Lens, id_: str, photo: StoredRecord | None) -> Side:
-    if photo is None:
-        return Side(photo=id_)
-    registry = services().sync.registry
-    named = queries.references(db.session(), registry, principal, [photo])[photo.id]
-    return Side(
-        photo=id_,
-        rep=lens.name(photo.creator),
-        region=lens.name(photo.region) if photo.region else "",
-        received=lens.moment(photo.created_at),
-        has_picture=photo.data.get("content") == PREVIEWED,
-        has_bytes=photo.data.get("state") == "verified",
-        facts=lens.facts(
-            registry.kinds["photo"].json_schema,
-            _some(photo.data, ABOUT_PHOTO),
-            references=worded(lens, registry, named),
-        ),
-    )
+def _choices(lens: Lens, sight: Sight) -> list[tuple[str, str | None]]:
+    schema: Any = sight.kind.json_schema["properties"]["answer"]
+    return [(code, lens.choice(schema, code)) for code in VERDICTS]

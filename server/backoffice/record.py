@@ -7,19 +7,14 @@ from flask import redirect, render_template, url_for
 from server.backoffice.blueprint import Page, blueprint
 from server.backoffice.door import signed_in
 from server.backoffice.languages import language
+from server.backoffice.matches import PAIRS
+from server.backoffice.openings import note_opening
 from server.backoffice.portrait import portray
 from server.backoffice.sight import Sight, look_at
 from server.backoffice.words import in_language
 from server.errors import Problem, describe
-from server.extensions import db
-from server.people import audit
 from server.people.principal import Principal
 from server.services import services
-
-MATCH = "photo_match"
-"""A kind with a page of its own, which shows what a list of facts cannot."""
-CONFIDENTIAL = frozenset({"customer"})
-"""K4: kinds of which every opening is noted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +35,9 @@ class Typed:
 def show_record(principal: Principal, record: str) -> Page:
     """B4: everything about a record that the person may open."""
     sight = look_at(principal, record)
-    if sight.kind.name == MATCH:
+    if sight.kind.name in PAIRS:
         return redirect(url_for("office.show_match", match=record))
-    if sight.kind.name in CONFIDENTIAL:
-        now = services().clock.now()
-        audit.note_opening(db.session(), user=principal.user, record=record, at=now)
+    note_opening(principal, sight.record)
     return render_record(principal, sight)
 
 

@@ -30,7 +30,7 @@ ROLES = {
     "administrator": lazy_gettext("Administrator"),
 }
 TASKS = {
-    "compare": lazy_gettext("Compare two photos"),
+    "compare": lazy_gettext("Compare the two"),
     "parked": lazy_gettext("Handed in and refused"),
     "review": lazy_gettext("Review"),
     "intake": lazy_gettext("Intake"),

@@ -15,6 +15,10 @@ ANSWERS = {
     "different": ("不同", "Different"),
     "unsure": ("不确定", "Unsure"),
 }
+ANSWER = ("answer", "answer_note")
+"""What a person says of a match."""
+JUDGES = MANAGERS
+"""K2: who says whether two are the same; others only see what was said."""
 STATES = {"open": ("待判断", "Open"), "answered": ("已判断", "Answered")}
 
 
@@ -28,16 +32,18 @@ class ClaimMatch(Shape):
     captured = shapes.text("采集时间", "Captured", limit=40, writers=SERVER)
     earlier_captured = shapes.text("先到的采集时间", "Earlier captured", limit=40, writers=SERVER)
     answer = shapes.choice("判断", "Answer", ANSWERS, writers=BOTH)
+    answer_note = shapes.text("备注", "Note", limit=2000, writers=BOTH)
     state = shapes.choice("状态", "State", STATES, writers=SERVER)
     flags = shapes.flags({})
 
 
 def k2_answered_by_manager(change: Change, _parent: Data | None) -> FieldErrors:
     """K2: whether two registrations are of one customer is for a manager to say."""
-    before = (change.before or {}).get("answer")
-    if change.after.get("answer") == before or change.by.has_any(MANAGERS):
+    if change.by.has_any(JUDGES):
         return {}
-    return {"answer": "office_only"}
+    before = change.before or {}
+    said = (name for name in ANSWER if change.after.get(name) != before.get(name))
+    return dict.fromkeys(said, "office_only")
 
 
 def k2_effects(change: Change, term: timedelta) -> tuple[Effect, ...]:

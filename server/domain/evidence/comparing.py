@@ -1,13 +1,12 @@
-"""B3, R1: compares photos with everything ever received, and takes what a person says of it."""
+"""B3, R1: compares photos with everything ever received, and writes down what is alike."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session
 
-from server.clock import to_wire
 from server.domain.evidence.actions import SERVER
 from server.domain.evidence.rules import (
     Shot,
@@ -17,7 +16,6 @@ from server.domain.evidence.rules import (
     moment_of,
 )
 from server.domain.review.actions import write_version
-from server.errors import Problem
 from server.media.engine import Media
 from server.media.similarity_search import (
     Asked,
@@ -30,15 +28,13 @@ from server.media.similarity_search import (
     pairs_after,
     settle_comparison,
 )
-from server.people.principal import Principal
 from server.people.regions import nearest_common
 from server.policy import Photos
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
-from server.sync.queries import StoredRecord, find_record, find_records, may_open
+from server.sync.queries import StoredRecord, find_record, find_records
 
 KIND = "photo_match"
-Answer = Literal["same", "different", "unsure"]
 
 log = structlog.get_logger()
 
@@ -173,42 +169,3 @@ def _follow(session: Session, sync: Sync, records: dict[str, StoredRecord], pair
     change = {"set": {"region": region}} if region else {"set": {}, "unset": ["region"]}
     _push(session, sync, {"action": "patch", "record": match.id, "base": match.version, **change})
     return True
-
-
-def answer_match(
-    session: Session,
-    sync: Sync,
-    reader: Principal,
-    match: str,
-    *,
-    base: int,
-    answer: Answer,
-    note: str,
-) -> int:
-    """B3: what a person says of two photos; the record's new version. May be said anew.
-
-    Raises Problem ``not_found`` where the reader may not see it, and ``wrong_state`` where
-    somebody else answered since ``base``.
-    """
-    seen = find_record(session, match)
-    if seen is None or seen.kind != KIND or not may_open(sync.registry, reader, seen):
-        raise Problem("not_found")
-    said = {
-        "answer": answer,
-        "answered_by": reader.user,
-        "answered_at": to_wire(sync.clock.now()),
-        **({"answer_note": note} if note else {}),
-    }
-    mutation = {
-        "id": sync.ids.new(),
-        "action": "patch",
-        "kind": KIND,
-        "record": match,
-        "base": base,
-        "set": said,
-        "unset": [] if note else ["answer_note"],
-        "strict": True,
-    }
-    envelope = Envelope(sender=reader, writer="office")
-    [result] = push_batch(sync, session, envelope, [mutation]).results
-    return write_version(result)

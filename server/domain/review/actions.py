@@ -52,7 +52,7 @@ def decide(sync: Sync, session: Session, reviewer: Principal, decision: Decision
         "decided_by": reviewer.user,
         "decided_at": to_wire(sync.clock.now()),
     }
-    return _write(sync, session, reviewer, seen, base=decision.base, values=said)
+    return write_strictly(sync, session, reviewer, seen, base=decision.base, values=said)
 
 
 def undo(sync: Sync, session: Session, reviewer: Principal, record: str, *, rules: Review) -> int:
@@ -68,7 +68,7 @@ def undo(sync: Sync, session: Session, reviewer: Principal, record: str, *, rule
     if not mine or sync.clock.now() - from_wire(str(decided_at)) > over:
         raise Problem("wrong_state")
     before = _before_decision(session, seen)
-    return _write(sync, session, reviewer, seen, base=seen.version, values=before)
+    return write_strictly(sync, session, reviewer, seen, base=seen.version, values=before)
 
 
 def _decidable(sync: Sync, session: Session, reviewer: Principal, record: str) -> StoredRecord:
@@ -90,16 +90,20 @@ def _before_decision(session: Session, seen: StoredRecord) -> dict[str, Any]:
     return {name: newest[name][0] for name in DECISION if name in newest}
 
 
-def _write(
+def write_strictly(
     sync: Sync,
     session: Session,
-    reviewer: Principal,
+    writer: Principal,
     seen: StoredRecord,
     *,
     base: int,
     values: Mapping[str, Any],
 ) -> int:
-    """One strict mutation of the office; None takes a field away."""
+    """One strict mutation of the office, the record's new version; None takes a field away.
+
+    *Raises* the Problem with which it was refused; ``wrong_state`` where anybody wrote since
+    ``base``.
+    """
     mutation = {
         "id": sync.ids.new(),
         "action": "patch",
@@ -111,7 +115,7 @@ def _write(
         "unset": [name for name, value in values.items() if value is None],
         "strict": True,
     }
-    envelope = Envelope(sender=reviewer, writer="office")
+    envelope = Envelope(sender=writer, writer="office")
     (result,) = push_batch(sync, session, envelope, [mutation]).results
     return write_version(result)
 
