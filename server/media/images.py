@@ -61,11 +61,14 @@ def has_heic() -> bool:
 
 
 def warm_up() -> None:
-    """Loads what the first picture of each format would load, so that children find it there."""
+    """Loads what the first picture of each format would load: children may open no file for it."""
     has_heic()
-    for format_ in ("JPEG", "PNG", "WEBP"):
+    exif = Image.Exif()
+    exif[DETAILS] = {0x9003: "2026:01:01 00:00:00", 0x9011: "+00:00"}
+    profile = ImageCms.ImageCmsProfile(STANDARD_COLOURS).tobytes()
+    for format_ in ("JPEG", "PNG", "WEBP", "PDF"):
         drawn = io.BytesIO()
-        Image.new("RGB", (8, 8)).save(drawn, format_)
+        Image.new("RGB", (8, 8)).save(drawn, format_, exif=exif, icc_profile=profile)
         drawn.seek(0)
         examine(drawn)
 

@@ -42,13 +42,15 @@ def main() -> None:
             if not word:
                 return
             file, answer = descriptors
-            _serve(file, answer, memory=int.from_bytes(word))
+            _serve(desk, file, answer, memory=int.from_bytes(word))
 
 
-def _serve(file: int, answer: int, *, memory: int) -> None:
+def _serve(desk: socket.socket, file: int, answer: int, *, memory: int) -> None:
     """One child for one file; says itself what a child did not live to say."""
     child = os.fork()
     if child == 0:
+        desk.close()
+        os.close(0)
         _live(file, answer, memory)
     os.close(file)
     _pid, status = os.waitpid(child, 0)
@@ -75,11 +77,12 @@ def _live(file: int, answer: int, memory: int) -> None:
 
 
 def _limit(memory: int) -> None:
-    """Little memory, little time, no file, no core dump."""
+    """Little memory, little time, no core dump; no other file is opened, none is written."""
     if sys.platform == "linux":  # other systems know no limit of address space
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
 

@@ -18,6 +18,8 @@ Tier = Literal["same_file", "same_jpeg", "near", "reshot"]
 WINDOW = 10_000
 """Keys below the newest one that are asked for again: a transaction may commit late."""
 PAGE = 100
+MOST_BLOBS = 500
+"""The nearest so many pictures are looked at; a form that everybody photographs has thousands."""
 MOST_PHOTOS = 200
 """Photos that one is held against in detail, the likest first."""
 
@@ -99,16 +101,18 @@ def find_similar(
 ) -> tuple[int, list[Similar]]:
     """(when this photo arrived, the others that are like it, the likest first)."""
     likeness = _like(session, matrix, asked, limits)
-    found = session.execute(
-        select(Arrival.key, Arrival.photo, Blob.key.label("blob"))
-        .join(Blob, Blob.sha256 == Arrival.sha256)
-        .where(Blob.key.in_(likeness), Arrival.part == "original", Arrival.state == "verified")
-        .order_by(Arrival.key)
-    ).all()
-    own = [row.key for row in found if row.photo == asked.photo]
-    others = [_similar(row, likeness[row.blob]) for row in found if row.photo != asked.photo]
-    ranked = sorted(others, key=lambda one: (one.distance, one.arrived))[:MOST_PHOTOS]
-    return min(own, default=0), ranked
+    arrived = select(Arrival.key, Arrival.photo, Blob.key.label("blob")).where(
+        Arrival.sha256 == Blob.sha256, Arrival.part == "original", Arrival.state == "verified"
+    )
+    own = session.scalar(arrived.where(Arrival.photo == asked.photo).order_by(Arrival.key).limit(1))
+    others = session.execute(
+        arrived.where(Blob.key.in_(likeness), Arrival.photo != asked.photo)
+        .order_by(Arrival.key.desc())
+        .limit(MOST_PHOTOS * 10)
+    )
+    found = [_similar(row, likeness[row.blob]) for row in others]
+    found.sort(key=lambda one: (one.distance, one.arrived))
+    return own or 0, found[:MOST_PHOTOS]
 
 
 def _similar(row: Any, likeness: _Likeness) -> Similar:
@@ -126,14 +130,15 @@ def _like(
 ) -> dict[int, _Likeness]:
     """Blob → how it is like the one asked for; a stronger tier outweighs a weaker one."""
     own = session.execute(
-        select(Blob.key, Blob.bare_sha256).where(Blob.sha256 == asked.sha256)
+        select(Blob.key, Blob.bare_sha256).where(Blob.sha256 == asked.sha256, Blob.bytes > 0)
     ).one_or_none()
     if own is None:
         return {}
     found = {near.blob: _grade(near, limits) for near in _scan(session, matrix, own.key, limits)}
     if own.bare_sha256 is not None:
         bare = select(Blob.key).where(Blob.bare_sha256 == own.bare_sha256)
-        found |= dict.fromkeys(session.scalars(bare), _Likeness("same_jpeg"))
+        keys = session.scalars(bare.order_by(Blob.key.desc()).limit(MOST_BLOBS))
+        found |= dict.fromkeys(keys, _Likeness("same_jpeg"))
     return {**found, own.key: _Likeness("same_file")}
 
 
@@ -148,7 +153,7 @@ def _scan(session: Session, matrix: PrintMatrix, blob: int, limits: Limits) -> I
     with matrix.lock:
         _refresh(session, matrix)
         found = [near for one in bits for near in matrix.find(one, limits.reshot)]
-    return sorted(found, key=lambda near: -near.distance)
+    return sorted(found, key=lambda near: near.distance)[:MOST_BLOBS][::-1]
 
 
 def _refresh(session: Session, matrix: PrintMatrix) -> None:
