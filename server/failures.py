@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from marshmallow import ValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.exceptions import HTTPException
 
 from server.errors import FIELD_WORDS, Problem
 
@@ -45,9 +45,6 @@ def to_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, ValidationError):
         return Problem("validation", fields=dict(field_codes(error.messages)))
-    if isinstance(error, ClientDisconnected):
-        # Too slow, or cut: what was sent may be good, and is to come again.
-        return Problem("unavailable")
     if isinstance(error, HTTPException):
         return Problem(BY_STATUS.get(error.code or 500, "internal"))
     if isinstance(error, (OperationalError, PoolTimeoutError)):

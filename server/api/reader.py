@@ -59,7 +59,8 @@ def misnamed(value: object) -> str | None:
 def read_body(request: Request, settings: Settings) -> bytes:
     """The bytes of ``request``, inflated.
 
-    *Raises* ``too_large`` naming the limit, ``unsupported_media``, ``bad_json``.
+    *Raises* ``too_large`` naming the limit, ``unsupported_media``, ``bad_json``; ``unavailable``
+    where not all of it came.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
@@ -69,6 +70,8 @@ def read_body(request: Request, settings: Settings) -> bytes:
         sent = request.get_data(cache=False)
     except RequestEntityTooLarge as error:
         raise _too_large("push_wire_bytes", settings.push_wire_bytes) from error
+    if len(sent) < (request.content_length or 0):
+        raise Problem("unavailable")  # P8: cut or too slow; what was meant may be good
     return _inflate(sent, settings.push_bytes) if encoding == "gzip" else sent
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.db import AfterCommit, transaction
 from server.errors import Problem
+from server.ids import is_uuid7
 from server.media.engine import Media
 from server.media.tables import Upload
 
@@ -181,6 +182,8 @@ def _check_quota(session: Session, media: Media, wish: Wish) -> None:
 
 def find_upload(session: Session, user: str, upload: str) -> UploadStatus:
     """The upload with id ``upload``. *Raises* ``not_found`` also for another user's (P5)."""
+    if not is_uuid7(upload):  # A15: nothing else is looked for
+        raise Problem("not_found")
     row = session.scalar(
         select(Upload)
         .where(Upload.id == upload, Upload.user == user)

@@ -71,7 +71,7 @@ def drip(server: LiveServer, path: str, line: socket.socket, *, at: int) -> None
 
 
 @pytest.mark.parametrize("ending", ["FIN", "RST"])
-def test_m1_a_line_that_is_cut_keeps_what_came(server: LiveServer, ending: str) -> None:
+def test_m1_bad_input_14_a_line_that_is_cut_keeps_what_came(server: LiveServer, ending: str) -> None:
     photo = declare(server, CONTENT)
     path = begin(server, photo, len(CONTENT))
     line = open_patch(server, path, CONTENT[:300_000], announced=len(CONTENT))
@@ -146,7 +146,7 @@ def test_m1_a_chunked_body_that_breaks_off_is_not_success(server: LiveServer) ->
     assert patch(server, path, offset, CONTENT[offset:]).headers["Upload-State"] == "verified"
 
 
-def test_a_silent_client_holds_its_slot_for_a_limited_time(settings: Settings) -> None:
+def test_bad_input_14_a_silent_client_holds_its_slot_for_a_limited_time(settings: Settings) -> None:
     few = {
         "FIELDSTAMP_SILENCE_SECONDS": "5",
         "FIELDSTAMP_UPLOAD_SLOTS": "1",
