@@ -73,10 +73,14 @@ class Office:
         if self._app is None:
             self._starts += 1
             bits = random.Random(self._starts)
-            settings = Settings(data=self.folder, origins=(ORIGIN,), log_level="CRITICAL")
             ids = IdMaker(self.clock, bits.getrandbits)
-            self._app = create_app(settings, clock=self.clock, ids=ids)
+            self._app = create_app(self.settings, clock=self.clock, ids=ids)
         return self._app
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the installation."""
+        return Settings(data=self.folder, origins=(ORIGIN,), log_level="CRITICAL")
 
     def open(self) -> None:
         """What happens before a server answers; the schema is looked at once in a process."""
@@ -162,6 +166,7 @@ class Ground:
     """A device that speaks for itself, for scenes without the client library."""
 
     def __init__(self, folder: Path, disk: Disk) -> None:
+        self.folder = folder
         for name in ("server", "phone"):
             (folder / name).mkdir()
         self.office = Office(folder / "server")

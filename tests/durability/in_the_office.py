@@ -253,7 +253,7 @@ class Deciding(OfficeScene):
         """Names whoever is not named yet."""
         for name in self.people:
             if name not in self._known():
-                self.ground.company(partial(_name, name=name))
+                self.ground.company(partial(name_person, name=name))
             if self.victim.is_down:
                 raise Crash("server")
             self.named.add(name)
@@ -276,7 +276,8 @@ class Deciding(OfficeScene):
         return {name for (name,) in self.ground.office.rows("SELECT username FROM app_user")}
 
 
-def _name(company: Company, *, name: str) -> None:
+def name_person(company: Company, *, name: str) -> None:
+    """Names somebody; no device holds that."""
     company.user(username=name)
 
 

@@ -1,6 +1,7 @@
 """All scenes by name."""
 
 from tests.durability import in_the_office as office
+from tests.durability import in_upkeep as upkeep
 from tests.durability import on_the_phone as phone
 from tests.durability.scenes import Scene
 
@@ -14,5 +15,6 @@ SCENES: dict[str, type[Scene]] = {
         office.Pushing,
         office.Uploading,
         office.Deciding,
+        upkeep.Restoring,
     )
 }
