@@ -92,13 +92,13 @@ class DiskBlobs:
         knows such.
         """
         if given:
-            found = hash_file(source)
+            found, size = hash_file(source), source.stat().st_size
             if found != sha256:
                 return WrongHash(found)
             with suppress(OSError):  # another disk, or one without links
                 source.chmod(0o440)
                 self._place(source, self.path(sha256))
-                return Placed(sha256, source.stat().st_size)
+                return Placed(sha256, size)
         with source.open("rb") as file:
             return self._put(read_pieces(file), sha256)
 

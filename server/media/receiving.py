@@ -178,7 +178,8 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
     with _told_disk():
         try:
             path = media.parts.path(upload.id)
-            placed = media.originals.put_if_absent(path, sha256=upload.sha256)
+            # M3: whoever writes to a part does so under its lock and its lease, and nobody has one.
+            placed = media.originals.put_if_absent(path, sha256=upload.sha256, given=True)
         except FileNotFoundError:
             give_up(session, media, upload)  # unless another finisher has settled it meanwhile
         else:

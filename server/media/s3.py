@@ -71,7 +71,13 @@ class S3Blobs:
         self._client = client
         self._bucket = bucket
 
-    def put_if_absent(self, source: Path, *, sha256: str) -> Placed | WrongHash:
+    def put_if_absent(
+        self,
+        source: Path,
+        *,
+        sha256: str,
+        given: bool = False,  # noqa: ARG002 -- a bucket keeps no file
+    ) -> Placed | WrongHash:
         """Sends ``source`` with its hash, which the bucket checks; durable when it returns."""
         found = hash_file(source)
         if found != sha256:

@@ -463,15 +463,13 @@ def test_m4_a_store_out_of_order_says_so_and_the_sweep_finishes_later(
 ) -> None:
     photo = rep.declare(CONTENT)
     url = rep.begin(photo, len(CONTENT))
-    incoming = media_folder / "blobs" / "incoming"
-    incoming.rmdir()
-    incoming.write_bytes(b"in the way")
+    folder = media_folder / "blobs" / SHA256[:2]
+    folder.write_bytes(b"in the way")
     answer = rep.patch(url, 0, CONTENT)
     assert (answer.status_code, code(answer)) == (503, "unavailable")
     assert (answer.headers["Upload-State"], state_of(app, photo)) == ("stored", "declared")
     run_pending(app)
-    incoming.unlink()
-    incoming.mkdir()
+    folder.unlink()
     run_pending(app)
     assert state_of(app, photo) == "verified"
 

@@ -74,8 +74,8 @@ def the_hash_of_a_whole_file_is_not_checked(
 ) -> Callable[..., Placed | WrongHash]:
     """Bytes are called verified whatever their hash, once there are enough of them."""
 
-    def faulty(blobs: Any, source: Path, *, sha256: str) -> Placed | WrongHash:
-        placed = put(blobs, source, sha256=hash_file(source))
+    def faulty(blobs: Any, source: Path, *, sha256: str, given: bool = False) -> Placed | WrongHash:
+        placed = put(blobs, source, sha256=hash_file(source), given=given)
         return Placed(sha256, placed.bytes) if isinstance(placed, Placed) else placed
 
     return faulty

@@ -1,5 +1,6 @@
 """The blob store and the part files on a real disk."""
 
+import errno
 import hashlib
 import os
 import threading
@@ -111,3 +112,47 @@ def test_m2_refused_bytes_are_kept_in_quarantine(tmp_path: Path) -> None:
     parts.quarantine("one")
     assert parts.quarantined("one") is not None
     assert parts.list() == []
+
+
+def test_m3_a_file_that_is_given_becomes_the_blob_itself(blobs: DiskBlobs, source: Path) -> None:
+    assert blobs.put_if_absent(source, sha256=SHA256, given=True) == Placed(SHA256, len(CONTENT))
+    assert blobs.path(SHA256).samefile(source)
+    source.unlink()
+    with blobs.open_range(SHA256) as file:
+        assert file.read() == CONTENT
+
+
+def test_m2_a_given_file_with_another_hash_is_not_taken(blobs: DiskBlobs, source: Path) -> None:
+    wrong = "0" * 64
+    assert blobs.put_if_absent(source, sha256=wrong, given=True) == WrongHash(SHA256)
+    assert blobs.head(wrong) is None
+    assert os.access(source, os.W_OK)
+
+
+def test_m4_a_given_file_takes_the_place_of_a_copy_that_rotted(
+    blobs: DiskBlobs, source: Path
+) -> None:
+    blobs.put_if_absent(source, sha256=SHA256)
+    stored = blobs.path(SHA256)
+    stored.chmod(0o600)
+    stored.write_bytes(b"rotten")
+    blobs.put_if_absent(source, sha256=SHA256, given=True)
+    with blobs.open_range(SHA256) as file:
+        assert file.read() == CONTENT
+
+
+def test_a_given_file_of_another_disk_is_copied(
+    blobs: DiskBlobs, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def refuse(one: Path, other: Path) -> None:
+        if one == source:
+            raise OSError(errno.EXDEV, "another disk")
+        link(one, other)
+
+    monkeypatch.setattr(os, "link", refuse)
+    blobs.put_if_absent(source, sha256=SHA256, given=True)
+    assert not blobs.path(SHA256).samefile(source)
+    with blobs.open_range(SHA256) as file:
+        assert file.read() == CONTENT
