@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 
 from server.app import create_app, open_store
 from server.db import Fault, copy_sqlite
@@ -23,7 +24,7 @@ class Restoring(OfficeScene):
     def prepare(self) -> None:
         """A backup beside the server's folder, and work that came after it."""
         self.ground.office.open()
-        self._backup = self.ground.folder / "backup"
+        self._backup = Path(mkdtemp(dir=self.ground.folder))
         self.ground.company(partial(name_person, name=BEFORE))
         with self.ground.office.app.app_context():
             settings, clock = self.ground.office.settings, self.ground.office.clock

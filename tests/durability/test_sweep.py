@@ -7,7 +7,16 @@ from tests.durability.ground import Ground
 from tests.durability.playbill import SCENES
 from tests.durability.sweep import calls_of, chosen, play, tell
 
-SHARE = {"save": 2, "push": 3, "upload": 5, "journal": 2, "sync": 6, "sync-server": 6, "start": 90, "restore": 40}
+SHARE = {
+    "save": 2,
+    "push": 3,
+    "upload": 5,
+    "journal": 2,
+    "sync": 6,
+    "sync-server": 6,
+    "start": 90,
+    "restore": 80,
+}
 """Of so many calls one is tried here."""
 
 
