@@ -13,7 +13,7 @@ from fieldstamp import Client
 from fieldstamp.testing import SeededEntropy
 from server.extensions import db
 from server.sync.aging import compact, mark_day
-from server.sync.epochs import current_epoch
+from server.sync.epochs import current_epoch, follow_epoch
 from tests.backups import Backup
 from tests.company import Company
 from tests.company import FixedClock as OfficeClock
@@ -155,6 +155,25 @@ def test_trap_10_a_server_put_back_gets_again_what_it_had_acknowledged(
     assert device.get(old).data["address"] == "unsent"
     assert device.get(photo.id)["state"] == "verified"
     fleet.assert_like_fresh(device, rep)
+
+
+def test_trap_10_what_was_withdrawn_is_not_live_again_on_a_device_after_a_new_epoch(
+    fleet: Fleet, clock: OfficeClock, rep: str
+) -> None:
+    device = fleet.enrol(rep)
+    made = shop(device)
+    synced(device)
+    device.withdraw(made)
+    synced(device)
+    device.patch(made, {"phone": "too late"})
+    assert synced(device).conflicts == 1
+    store = db.session()
+    running = current_epoch(store)
+    assert running is not None
+    follow_epoch(store, clock, ended=running, reason="restored")
+    db.session.remove()
+    synced(device)
+    assert [one for one, known in held(device).items() if known[0] == "customer" and known[2]] == []
 
 
 def test_trap_10_two_copies_of_one_store_go_on_as_two_devices(

@@ -177,12 +177,13 @@ def write_copy(
 
     P1: versions compare only within an epoch; a copy of another epoch gives way. The data of a
     withdrawn record may have come before with an outcome, under the version of the withdrawal.
+    It marks no row for a snapshot that is under way, which alone says what is live.
     """
     transaction.run(
         "INSERT INTO record (id, kind, version, epoch, data, withdrawn, generation)"
         " VALUES (?1, ?2, ?3, ?4, coalesce(?5, '{}'), ?5 IS NULL, ?7)"
         " ON CONFLICT (id) DO UPDATE SET version = ?3, epoch = ?4, withdrawn = ?5 IS NULL,"
-        " data = coalesce(?5, data), generation = ?7"
+        " data = coalesce(?5, data)"
         " WHERE ?6 OR ?3 > version OR (?3 = version AND ?5 IS NULL) OR ?4 <> epoch",
         record,
         kind,
@@ -190,7 +191,7 @@ def write_copy(
         epoch,
         data,
         whatever_version,
-        generation(transaction),
+        generation(transaction) - 1,
     )
     uncover(transaction, record)
 
