@@ -26,7 +26,6 @@ NEEDED = [
     ("journal", "server.journal.sync"),
     ("upload", "server.part.sync"),
     ("upload", "server.part.sync_folder"),
-    ("upload", "server.blob.sync"),
     ("upload", "server.blob.sync_folder"),
     ("save", "phone.blob.sync"),
     ("save", "phone.blob.sync_folder"),
