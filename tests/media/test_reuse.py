@@ -63,6 +63,24 @@ def the_match(*photos: str) -> StoredRecord:
     return match
 
 
+def hand_over(office: Office, photo: str, region: str) -> None:
+    """The customer of the photo's visit goes to another region, and all of it goes along."""
+    store, services = office.company.store, office.company.services
+    visit = find_record(store, str(find_records(store, [photo])[photo].parent))
+    assert visit is not None
+    mutation = {
+        "id": services.ids.new(),
+        "action": "patch",
+        "kind": "customer",
+        "record": visit.data["customer"],
+        "base": 1,
+        "set": {"region": office.company.regions[region]},
+    }
+    envelope = Envelope(sender=comparing.SERVER, writer="server")
+    [result] = push_batch(services.sync, store, envelope, [mutation]).results
+    assert result["outcome"] == "applied", result
+
+
 def with_other_metadata() -> bytes:
     """The same JPEG under another camera's name."""
     exif = Image.Exif()
@@ -212,6 +230,7 @@ def test_b3_comparing_again_writes_nothing_a_second_time(app: Flask, office: Off
     photos = [hand_in(office.rep(), CONTENT) for _time in range(2)]
     before = the_match(*photos)
     services: Services = app.extensions["fieldstamp"]
+    hand_over(office, photos[1], "guangzhou")  # now there would be more to say of it
     for photo in photos:
         ask_comparison(db.session(), photo, sha256_of(CONTENT))
     limits = services.policy.photos
@@ -234,24 +253,6 @@ def test_b3_a_match_that_was_noted_before_a_kill_is_written_after_it(
 
 def trip(*_given: object) -> None:
     raise RuntimeError("killed")
-
-
-def hand_over(office: Office, photo: str, region: str) -> None:
-    """The customer of the photo's visit goes to another region, and all of it goes along."""
-    store, services = office.company.store, office.company.services
-    visit = find_record(store, str(find_records(store, [photo])[photo].parent))
-    assert visit is not None
-    mutation = {
-        "id": services.ids.new(),
-        "action": "patch",
-        "kind": "customer",
-        "record": visit.data["customer"],
-        "base": 1,
-        "set": {"region": office.company.regions[region]},
-    }
-    envelope = Envelope(sender=comparing.SERVER, writer="server")
-    [result] = push_batch(services.sync, store, envelope, [mutation]).results
-    assert result["outcome"] == "applied", result
 
 
 def test_p5_b3_a_match_follows_its_photos(app: Flask, office: Office) -> None:
