@@ -24,7 +24,8 @@ LARGE = CONTENT + bytes(3 * MEGABYTE)
 ODD_NAMES = [
     "../../../etc/passwd",
     "/etc/passwd",
-    "C:\\windows\\system32",
+    "C:boot.ini",
+    "..\\..\\boot.ini",
     "CON",
     "a\u202egpj.exe",
     "line\nbreak",
