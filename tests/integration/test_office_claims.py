@@ -7,8 +7,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from server.domain.review.answering import Answer, answer_match
+from server.errors import Problem
 from server.extensions import db
 from server.people.principal import Role
+from server.people.rights import load_principal
 from server.people.tables import AuditEntry, User
 from server.sync.queries import StoredRecord, find_record, history
 from tests.company import Company
@@ -112,19 +115,30 @@ def test_k2_b2_of_two_who_answer_at_once_the_second_is_told_what_changed(
 ) -> None:
     register_twice(office)
     match = the_match(office)
-    both = [office.reviewer(region="root", name=name) for name in ("甲", "乙")]
-    for reviewer in both:
-        reviewer.page(f"/matches/{match}")
+    both = [office.reviewer(region="root", name=name) for name in "甲乙"]
     with ThreadPoolExecutor(2) as crew:
-        told = list(crew.map(lambda one: answer(one, match, note=one.user), both))
+        say = (("same", "different"), both)
+        told = list(crew.map(lambda said, one: answer(one, match, answer=said), *say))
     [refused] = [one for one in told if one.status_code == 409]
     assert sorted(one.status_code for one in told) == [302, 409]
     page = refused.get_data(as_text=True)
     assert "Somebody else has answered meanwhile." in page
-    winner = both[told.index(refused) - 1].user
     alert = page.partition('role="alert"')[2].partition("</section>")[0]
-    assert winner in alert
-    assert stands(match).data["answer_note"] == winner
+    assert {"甲": told[0] is not refused, "乙": told[1] is not refused} == {
+        name: f"<b>{name}</b>" in alert for name in "甲乙"
+    }
+    assert [one.version for one in history(db.session(), match)] == [1, 2]
+
+
+def test_k2_b2_a_note_is_not_mixed_into_somebody_elses_answer(office: Office) -> None:
+    register_twice(office)
+    match = the_match(office)
+    first, second = (office.reviewer(region="root", name=name) for name in "甲乙")
+    assert answer(first, match).status_code == 302
+    refused = answer(second, match, note="又看了一次")
+    assert refused.status_code == 409
+    assert "又看了一次</textarea>" in refused.get_data(as_text=True)
+    assert "answer_note" not in stands(match).data
 
 
 def test_p5_a_manager_of_one_region_sees_only_his_own_side(office: Office) -> None:
@@ -158,6 +172,21 @@ def test_p5_whose_region_is_neither_is_told_nothing_and_answers_nothing(office: 
         assert stranger.get(f"/records/{match}").status_code == 404
         assert answer(stranger, match).status_code == 404
     assert "answer" not in stands(match).data
+
+
+def test_p5_b2_the_action_itself_takes_no_answer_to_what_may_not_be_opened(
+    office: Office,
+) -> None:
+    earlier, _later = register_twice(office)
+    store, sync = office.company.store, office.company.services.sync
+    stranger, above = (
+        load_principal(store, office.company.user(Role.REGION_MANAGER, region), device=None)
+        for region in ("shanghai", "root")
+    )
+    for reader, record in ((stranger, the_match(office)), (above, earlier)):
+        with pytest.raises(Problem) as refused:
+            answer_match(sync, store, reader, Answer(match=record, base=1, answer="same"))
+        assert refused.value.code == "not_found"
 
 
 def test_p5_a_rep_gets_nothing_of_a_match(office: Office) -> None:
