@@ -8,13 +8,13 @@ from tests.durability.playbill import SCENES
 from tests.durability.sweep import calls_of, chosen, play, tell
 
 SHARE = {
-    "save": 2,
-    "push": 3,
-    "upload": 5,
-    "journal": 2,
-    "sync": 6,
-    "sync-server": 6,
-    "start": 90,
+    "save": 3,
+    "push": 4,
+    "upload": 8,
+    "journal": 3,
+    "sync": 9,
+    "sync-server": 11,
+    "start": 120,
     "restore": 80,
 }
 """Of so many calls one is tried here."""
