@@ -50,12 +50,14 @@ class Line:
 
     inner: Transport
     trouble: Trouble | None = None
+    on: str = "/"
+    """Only requests whose address holds this meet the trouble."""
     sent: list[Request] = field(default_factory=list)
 
     def send(self, request: Request) -> Response:
         """The answer of the other side, or what the trouble makes of it."""
         self.sent.append(request)
-        if self.trouble is None:
+        if self.trouble is None or self.on not in request.url:
             return self.inner.send(request)
         return self.trouble(request, self.inner.send)
 

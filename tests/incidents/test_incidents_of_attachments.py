@@ -31,7 +31,7 @@ from tests.uploads import Carrier, created, photo_values
 
 LATEST = 2**53 - 1
 PATIENCE_S = 20.0
-BAD = Faults(drop_request=0.1, drop_answer=0.15, duplicate=0.1, cut=0.2, portal=0.05)
+BAD = Faults(drop_request=0.25, drop_answer=0.35, duplicate=0.1, cut=0.2, portal=0.05)
 
 
 class TestManyPushes:
@@ -54,7 +54,7 @@ class TestManyPushes:
         photos = {
             device.attach(seen, content).id: content for content in (jpeg() for _ in "x" * 24)
         }
-        for _ in range(60):
+        for _ in range(90):
             clock.pass_time(1000)
             if device.sync().run().synced:
                 break

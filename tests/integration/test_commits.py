@@ -1,8 +1,11 @@
 """P3, P4, M1: what becomes of a request whose commit fails, or comes late."""
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -67,6 +70,38 @@ def finished(rep: Carrier, url: str) -> str:
     """The state of an upload that goes on where the server has it."""
     offset = int(rep.head(url).headers["Upload-Offset"])
     return rep.patch(url, offset, CONTENT[offset:]).headers["Upload-State"]
+
+
+def test_m1_bytes_reach_the_disk_before_the_offset_that_counts_them(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [rep] = carriers(app)
+    url = rep.begin(rep.declare(CONTENT), len(CONTENT))
+    happened: list[str] = []
+
+    def flush(descriptor: int, really: Callable[[int], None] = os.fsync) -> None:
+        really(descriptor)
+        if Path(f"/proc/self/fd/{descriptor}").resolve().suffix == ".part":
+            happened.append(f"flushed {os.fstat(descriptor).st_size}")
+
+    def write(*given: Any) -> None:
+        if given[2].startswith("UPDATE upload") and "received=" in given[2]:
+            happened.append("offset")
+
+    monkeypatch.setattr(os, "fsync", flush)
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", write)
+        for start in range(0, 3000, 1000):
+            rep.patch(url, start, CONTENT[start : start + 1000])
+        event.remove(db.engine, "before_cursor_execute", write)
+    assert happened == [
+        "flushed 1000",
+        "offset",
+        "flushed 2000",
+        "offset",
+        "flushed 3000",
+        "offset",
+    ]
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)

@@ -22,7 +22,7 @@ BED = Bed()
 
 
 @BED.bug(
-    "server.media.disk:sync_folder",
+    "server.durable:sync_path",
     breaks="M4",
 )
 def no_folder_is_flushed(_sync: Callable[[Path], None]) -> Callable[[Path], None]:

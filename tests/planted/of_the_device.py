@@ -1,6 +1,7 @@
 """Bugs of the client: what a device keeps, believes and says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,13 @@ from fieldstamp import _replica, _wire
 from fieldstamp._answers import Result
 from fieldstamp._blobs import Blobs
 from fieldstamp._capture import Base, Intent
-from fieldstamp._errors import OfflineError
+from fieldstamp._errors import OfflineError, StoreBusyError
 from fieldstamp._outbox import Ready, Settled
 from fieldstamp._pace import Wait
 from fieldstamp._pages import Page, Resync
 from fieldstamp._ports import Clock
 from fieldstamp._session import Session
-from fieldstamp._store import Transaction
+from fieldstamp._store import Store, Transaction
 from tests.planted.bug import Bed, altered
 
 BED = Bed()
@@ -51,7 +52,9 @@ def unsent_work_goes_with_the_record_that_left(apply: Apply) -> Apply:
         held = {row[0] for row in transaction.rows("SELECT id FROM record")}
         applied = apply(transaction, page)
         for record in held - {row[0] for row in transaction.rows("SELECT id FROM record")}:
-            transaction.run("DELETE FROM mutation WHERE record = ? AND state = 'ready'", record)
+            transaction.run(
+                "DELETE FROM mutation WHERE record = ? AND state IN ('ready', 'waiting')", record
+            )
         return applied
 
     return faulty
@@ -210,7 +213,9 @@ def a_snapshot_empties_the_outbox(
     """Where everything is replaced, what was not sent yet is thrown away with the rest."""
 
     def faulty(transaction: Transaction) -> None:
-        transaction.run("UPDATE mutation SET state = 'rejected', laid = 0 WHERE state = 'ready'")
+        transaction.run(
+            "UPDATE mutation SET state = 'rejected', laid = 0 WHERE state IN ('ready', 'waiting')"
+        )
         begin(transaction)
 
     return faulty
@@ -310,15 +315,15 @@ def a_wait_is_measured_by_the_wall_clock(
     return faulty
 
 
-@BED.bug(
-    "fieldstamp._system:FileLock.free",
-    breaks="P8",
-)
-def the_lock_of_a_sync_is_never_freed(_free: Callable[[Any], None]) -> Callable[[Any], None]:
+@BED.bug("fieldstamp._store:Store.syncing", breaks="P8")
+def the_lock_of_a_sync_is_never_freed(_syncing: Callable[..., Any]) -> Callable[..., Any]:
     """After the first sync the button does nothing until the program is started anew."""
 
-    def faulty(_lock: Any) -> None:
-        return
+    @contextmanager
+    def faulty(store: Store) -> Iterator[None]:
+        if not store._lock.take():
+            raise StoreBusyError("another process is syncing this store")
+        yield
 
     return faulty
 

@@ -16,7 +16,7 @@ from server.sync.batch import LIVE, Batch, Decision, Head
 from server.sync.cursor import Cursor
 from server.sync.engine import Sync
 from server.sync.feed import FeedRow
-from server.sync.merge import Merged
+from server.sync.merge import Edit, Merged
 from server.sync.push import Envelope, Pushed
 from server.sync.tables import LEAVE, PUT, WITHDRAWAL, MutationRow
 from server.sync.wire import Mutation, read_mutation
@@ -232,21 +232,19 @@ def the_last_writer_wins(merge: Callable[..., Merged]) -> Callable[..., Merged]:
     return faulty
 
 
-@BED.bug(
-    MERGE,
-    breaks="M3",
-)
+@BED.bug(MERGE, breaks="M3")
 def what_is_frozen_can_be_changed(merge: Callable[..., Merged]) -> Callable[..., Merged]:
     """A field that may be set once, like the hash of a photo, is patched like any other."""
 
-    def faulty(kind: Any, *given: Any) -> Merged:
-        if kind is not None:
-            soft = {
-                name: altered(spec, rule="review") if spec.rule == "frozen" else spec
-                for name, spec in kind.fields.items()
-            }
-            kind = altered(kind, fields=soft)
-        return merge(kind, *given)
+    def faulty(kind: Any, current: Any, versions: Any, edit: Edit) -> Merged:
+        merged = merge(kind, current, versions, edit)
+        soft = {
+            name: value
+            for name, value in merged.lost.items()
+            if kind and kind.fields[name].rule == "frozen" and versions[name][0] <= edit.base
+        }
+        hard = {name: value for name, value in merged.lost.items() if name not in soft}
+        return altered(merged, taken={**merged.taken, **soft}, lost=hard)
 
     return faulty
 
@@ -312,11 +310,16 @@ def a_mutation_that_comes_again_is_a_new_one(push: Push) -> Push:
             result["id"] = mutation["id"]
             if "ack" in result:
                 told = {name: value for name, value in result["ack"].items() if name != "sig"}
-                told["id"] = mutation["id"]
+                told |= {"id": mutation["id"], "digest": _digest(envelope, mutation)}
                 result["ack"] = acknowledge(sync.key, Acknowledged(**told))
         return pushed
 
     return faulty
+
+
+def _digest(envelope: Envelope, raw: Any) -> str | None:
+    sender = envelope.sender
+    return read_mutation(raw, user=sender.user, device=sender.device).digest
 
 
 @BED.bug(PUSH, breaks="P6")
@@ -348,7 +351,7 @@ def _told_of_its_place(sync: Sync, session: Session, raw: Any) -> dict[str, Any]
         received_at=row.received_at,
     )
     ack = acknowledge(sync.key, about)
-    told = {"outcome": row.outcome, "version": row.version, "flags": []}
+    told: dict[str, Any] = {"outcome": row.outcome, "version": row.version, "flags": []}
     return {"id": raw["id"], **told, "ack": ack}
 
 
