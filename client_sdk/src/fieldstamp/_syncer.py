@@ -176,13 +176,15 @@ class Syncer:
         with self._store.read() as transaction:
             restored = transaction.value("restored")
         if restored:
+            before = self._tally.photos_verified
             yield from self._verify()
+            self._tally.taken_back = self._tally.photos_verified - before
             with self._store.write() as transaction:
                 _uploads.send_lost(transaction, new_key=self._new_key)
                 transaction.keep("restored", None)
 
     def _pull_again(self) -> Iterator[Progress]:
-        if self._tally.photos_sent:
+        if self._tally.photos_sent or self._tally.taken_back:
             yield from self._pull.run()
 
     def _verify(self) -> Iterator[Progress]:

@@ -18,6 +18,8 @@ class Tally:
     received: int = 0
     photos_sent: int = 0
     photos_verified: int = 0
+    taken_back: int = 0
+    """Photos that a restored server had and took back by its own acknowledgement."""
     whole: bool = False
     """The last pull reached the end of the feed."""
     mismatch: tuple[str, ...] = ()
