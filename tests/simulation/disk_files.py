@@ -154,15 +154,15 @@ class Files:
         machine = None if dir_fd is not None else self._machines.find(name := _name_of(path))
         if machine is None:
             return int(REAL["open"](path, flags, mode, dir_fd=dir_fd))
-        fresh = bool(flags & os.O_CREAT) and not os.path.lexists(name)
-        if fresh:
-            _demand(machine, name, "create")
+        action = _change_by(flags, name)
+        if action:
+            _demand(machine, name, action)
         descriptor = int(REAL["open"](path, flags, mode))
-        if fresh:
+        if action == "create":
             machine.tree.make(name)
         opened = self._opened[descriptor] = OpenFile(machine, name, descriptor)
-        if flags & os.O_TRUNC and not fresh:
-            opened.cut(0)
+        if action == "truncate":
+            opened.handle.file.cut(0)
         return descriptor
 
     def close(self, descriptor: int) -> None:
@@ -236,9 +236,10 @@ class Files:
         if machine is None or self._machines.find(source) is not machine:
             REAL[action](old, new, **given)
             return
+        if os.path.lexists(source):
+            machine.find(source)
         _demand(machine, target, action)
         REAL[action](old, new, **given)
-        machine.find(target if source not in machine.tree.names else source)
         (machine.tree.rename if action == "rename" else machine.tree.link)(source, target)
 
     def _take(self, action: str, path: Any, given: dict[str, Any]) -> None:
@@ -283,6 +284,13 @@ class Files:
         if self._machines.find(_name_of(file)) is None:
             return None
         return self.open(file, _flags(mode), 0o666)
+
+
+def _change_by(flags: int, name: str) -> str | None:
+    """What opening a file changes by itself."""
+    if not os.path.lexists(name):
+        return "create" if flags & os.O_CREAT else None
+    return "truncate" if flags & os.O_TRUNC else None
 
 
 def _flags(mode: str) -> int:

@@ -186,6 +186,19 @@ def test_a_connection_from_before_the_crash_can_neither_read_nor_harm(
     living.close()
 
 
+def test_a_file_that_is_written_anew_may_come_back_as_it_was(machine: Machine) -> None:
+    path = machine.folder / "file"
+    put(path, b"before")
+    put(path, b"after", sync=False)
+    assert {b"before", b"after"} <= fates(machine, path.read_bytes)
+
+
+def test_renaming_what_is_not_there_leaves_no_trace(machine: Machine) -> None:
+    with pytest.raises(FileNotFoundError):
+        (machine.folder / "nothing").rename(machine.folder / "new")
+    assert fates(machine, lambda: list(machine.folder.iterdir()) == []) == {True}
+
+
 def test_files_elsewhere_are_left_alone(
     machine: Machine, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
