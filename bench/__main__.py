@@ -31,11 +31,13 @@ def read_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--grown", type=int, help=f"records in the grown store; default: {GROWN}, or none"
     )
+    parser.add_argument("--photos", type=int, help="photos of an upload; default: 100, or 24")
     parser.add_argument("--systems", nargs="*", metavar="NAME", help="only these")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     asked = parser.parse_args(given)
     asked.runs = asked.runs or (1 if asked.quick else 3)
     asked.records = asked.records or (QUICK if asked.quick else FULL)
+    asked.photos = asked.photos or (photos.QUICK_COUNT if asked.quick else photos.COUNT)
     asked.grown = (0 if asked.quick else GROWN) if asked.grown is None else asked.grown
     return asked
 
@@ -79,7 +81,7 @@ def main() -> int:
     """Runs everything; the exit status says only whether it could be run."""
     asked = read_arguments()
     if asked.uploads:
-        return photos.run(asked.runs, quick=asked.quick, told=asked.json)
+        return photos.run(asked.runs, asked.photos, told=asked.json)
     with (
         tempfile.TemporaryDirectory(prefix="fieldstamp-bench-") as folder,
         postgresql(Path(folder)) as database,

@@ -186,14 +186,13 @@ def _run_once(modules: Path, count: int, number: int) -> Turn:
     return found
 
 
-def run(runs: int, *, quick: bool, told: Path | None) -> int:
+def run(runs: int, count: int, *, told: Path | None) -> int:
     """Measures both systems ``runs`` times and prints the report; 1 where nothing could be."""
     try:
         modules = tusnode.install(ROOT / ".dev" / "bench-tus")
     except tusnode.Missing as missing:
         print(f"not measured: {missing}")
         return 1
-    count = QUICK_COUNT if quick else COUNT
     turns = [_run_once(modules, count, number) for number in range(1, runs + 1)]
     print(as_text(turns))
     if told:

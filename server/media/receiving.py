@@ -17,7 +17,7 @@ from server.media.parts import Part
 from server.media.tables import Arrival, Blob, Upload
 from server.media.uploads import UploadStatus, change_rows, find_upload, give_up, take_turn
 
-WRITE_BYTES = 256 * 1024
+WRITE_BYTES = 1024 * 1024
 """So much of one body waits in memory at most."""
 FLUSH_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 4.0
@@ -118,7 +118,8 @@ class _Writer:
         has taken over from never writes over what its successor wrote."""
         with self.part.locked():
             self._need_lease()
-            self.part.write(b"".join(self.gathered))
+            for piece in self.gathered:
+                self.part.write(piece)
             if self.part.place == self.upload.length:
                 self.part.cut()
         self.gathered.clear()

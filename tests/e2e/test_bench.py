@@ -48,3 +48,25 @@ def test_one_update_in_ten_is_stale_and_no_push_fails(medians: Any, system: str)
 def test_an_idle_poll_delivers_nothing(medians: Any) -> None:
     assert medians["fieldstamp"]["poll"]["counts"] == {"delivered": 0}
     assert medians["fieldstamp"]["poll"]["rate"] > 1
+
+
+def test_uploads_arrive_whole_on_both_systems_and_are_measured_in_two_ways(tmp_path: Path) -> None:
+    told = tmp_path / "uploads.json"
+    command = [sys.executable, "-W", "ignore", "-m", "bench", "--uploads", "--quick"]
+    done = subprocess.run(
+        [*command, "--photos", "8", "--json", str(told)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    if "not measured" in done.stdout:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 0, done.stderr
+    [turn] = orjson.loads(told.read_bytes())
+    assert {name: sorted(ways) for name, ways in turn.items()} == {
+        "fieldstamp": ["512_kb", "whole"],
+        "tus_server": ["512_kb", "whole"],
+    }
+    assert all(sent["rate"] > 0 for ways in turn.values() for sent in ways.values())
