@@ -124,7 +124,9 @@ def _look(principal: Principal, upload: str) -> Response:
     found = g.upload = uploads.find_upload(db.session(), principal.user, upload)
     if found.state == "refused":
         raise Problem("upload_gone")
-    _finish(uploads.take_over(db.session(), services().media, found))
+    uploads.need_live(found, services().media)
+    go_on = joining.gather if found.joins else uploads.take_over
+    _finish(go_on(db.session(), services().media, found))
     return Response(status=HTTPStatus.OK, headers={"Cache-Control": "no-store"})
 
 

@@ -35,7 +35,7 @@ def create_joined(session: Session, media: Media, wish: Wish) -> UploadStatus:
         parts = _find_partials(session, media, wish)
         wish = replace(wish, length=sum(part.received for part in parts))
     final = create_upload(session, media, wish)
-    return _gather(session, media, final) if final.state in UNFINISHED else final
+    return gather(session, media, final)
 
 
 def _find_partials(session: Session, media: Media, wish: Wish) -> list[UploadStatus]:
@@ -49,11 +49,17 @@ def _find_partials(session: Session, media: Media, wish: Wish) -> list[UploadSta
     return found
 
 
-def _gather(session: Session, media: Media, final: UploadStatus) -> UploadStatus:
+def gather(session: Session, media: Media, final: UploadStatus) -> UploadStatus:
+    """Brings the bytes of its parts into ``final``, from wherever it stands, and frees them.
+
+    *Raises* what ``receive`` raises, and ``upload_gone`` where a part is shorter than it was.
+    """
+    if final.state not in UNFINISHED:
+        return final
     if final.state == "open":
         leased = take_over(session, media, final, offset=final.received)
         final = receive(session, media, leased, _pieces(media, leased))
-    if final.state == "open":  # a part is shorter than it was
+    if final.state == "open":
         give_up(session, media, final)
         raise Problem("upload_gone")
     for upload in final.joins:

@@ -237,7 +237,8 @@ def test_who_asks_again_for_the_same_parts_gets_the_same_upload(rep: Carrier) ->
     assert again.headers["Location"] == first.headers["Location"]
 
 
-def test_a_joining_that_was_cut_short_goes_on(app: Flask, rep: Carrier) -> None:
+@pytest.mark.parametrize("method", ["POST", "HEAD"])
+def test_a_joining_that_was_cut_short_goes_on(app: Flask, rep: Carrier, method: str) -> None:
     photo = rep.declare(CONTENT)
     third = len(CONTENT) // 3
     parts = [partial(rep, CONTENT[at : at + third]) for at in range(0, len(CONTENT), third)]
@@ -256,8 +257,12 @@ def test_a_joining_that_was_cut_short_goes_on(app: Flask, rep: Carrier) -> None:
         made = uploads.create_upload(session, services.media, wish)
         leased = uploads.take_over(session, services.media, made)
         receiving.receive(session, services.media, leased, [CONTENT[: third + 2]])
-    answer = final(rep, photo, *parts, upload="one")
-    assert (answer.status_code, answer.headers["Upload-State"]) == (201, "verified")
+    again = method == "POST"
+    answer = final(rep, photo, *parts, upload="one") if again else rep.head(f"{UPLOADS}/{made.id}")
+    assert (answer.status_code, answer.headers["Upload-State"]) == (
+        201 if again else 200,
+        "verified",
+    )
     assert rep.read(photo).data == CONTENT
 
 
@@ -297,6 +302,8 @@ def test_a_final_upload_takes_no_bytes_of_its_own(app: Flask, rep: Carrier) -> N
     url = answer.headers["Location"]
     again = patch(rep, url, len(CONTENT), b"more")
     assert (again.status_code, code(again)) == (403, "forbidden")
+    assert rep.ask("DELETE", url).status_code == 204
+    assert rep.head(url).status_code == 410
 
 
 def test_a_partial_upload_is_of_no_photo_and_nobody_verifies_it(app: Flask, rep: Carrier) -> None:
