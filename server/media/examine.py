@@ -20,7 +20,7 @@ import msgspec
 
 from server.media.seen import Result, Unreadable
 
-MODULE = "server.media.nursery"
+COMMAND = (sys.executable, "-P", "-m", "server.media.nursery")
 MEMORY_BYTES = 1024**3
 PATIENCE_SECONDS = 60
 """Longer than a child may live: an answer later than this will not come."""
@@ -28,7 +28,10 @@ TRIES = 2
 ENVIRONMENT = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 PIECE = 65_536
 DECODER: msgspec.msgpack.Decoder[Result] = msgspec.msgpack.Decoder(Result)
+MOST_BYTES = 32 * 1024**2
+"""Longer than any honest answer: two small JPEGs and a few numbers."""
 LATE = Unreadable(content="unsupported", reason="time")
+SENSELESS = Unreadable(content="damaged", reason="ended")
 
 
 class Unavailable(OSError):
@@ -60,11 +63,11 @@ class Examiner:
         with self._lock:
             for _try in range(TRIES):
                 try:
-                    return DECODER.decode(self._ask(file.fileno()))
+                    return _read_answer(self._ask(file.fileno()))
                 except _Late:
                     self._stop()
                     return LATE
-                except (OSError, msgspec.DecodeError):
+                except OSError:
                     self._stop()
         raise Unavailable
 
@@ -88,12 +91,12 @@ class Examiner:
                 os.close(theirs)
 
     def _read(self, pipe: int) -> bytes:
-        pieces: list[bytes] = []
+        answer = bytearray()
         while select.select([pipe], [], [], self._patience)[0]:
             piece = os.read(pipe, PIECE)
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
+            answer += piece
+            if not piece or len(answer) > MOST_BYTES:
+                return bytes(answer)
         raise _Late
 
     def _open(self) -> socket.socket:
@@ -101,7 +104,7 @@ class Examiner:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             with theirs:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", MODULE],
+                    COMMAND,
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -122,6 +125,19 @@ class Examiner:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._desk = self._process = None
+
+
+def _read_answer(answer: bytes) -> Result:
+    """What a child said. It has met a hostile file: nonsense is a verdict on that file.
+
+    Raises ``Unavailable`` where nothing was said at all, which no file can bring about.
+    """
+    if not answer:
+        raise Unavailable
+    try:
+        return DECODER.decode(answer)
+    except msgspec.DecodeError:
+        return SENSELESS
 
 
 EXAMINER = Examiner()

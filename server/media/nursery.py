@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 import msgspec
 
@@ -56,7 +57,8 @@ def _serve(desk: socket.socket, file: int, answer: int, *, memory: int) -> None:
     _pid, status = os.waitpid(child, 0)
     if os.waitstatus_to_exitcode(status) != 0:
         told = KILLED.get(signal.Signals(os.WTERMSIG(status))) if os.WIFSIGNALED(status) else None
-        _tell(answer, told or ENDED)
+        with suppress(OSError):  # whoever asked has heard enough
+            _tell(answer, told or ENDED)
     os.close(answer)
 
 

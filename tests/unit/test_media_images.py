@@ -218,7 +218,7 @@ def test_without_a_limited_process_there_is_no_verdict(
     path.write_bytes(JPEG)
     examiner = Examiner()
     with monkeypatch.context() as broken, path.open("rb") as file:
-        broken.setattr(examine_module, "MODULE", "server.media.no_such_module")
+        broken.setattr(examine_module, "COMMAND", (sys.executable, "-c", ""))
         with pytest.raises(Unavailable):
             examiner.examine(file)
     with path.open("rb") as file:
@@ -237,6 +237,38 @@ def test_a_nursery_that_was_killed_is_replaced(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         assert examiner.examine(file) == first
+    examiner.close()
+
+
+TALKER = """
+import os, socket
+desk = socket.socket(fileno=os.dup(0))
+while True:
+    word, (file, answer), _flags, _address = socket.recv_fds(desk, 8, 2)
+    os.close(file)
+    try:
+        while os.write(answer, ANSWER) and ENDLESS:
+            pass
+    except OSError:
+        pass
+    os.close(answer)
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "endless"), [(b"no answer", False), (b"x" * 100_000, True)], ids=["odd", "endless"]
+)
+def test_nonsense_from_a_child_is_a_verdict_on_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, endless: bool
+) -> None:
+    talker = tmp_path / "talker.py"
+    talker.write_text(TALKER.replace("ANSWER", repr(answer)).replace("ENDLESS", str(endless)))
+    monkeypatch.setattr(examine_module, "COMMAND", (sys.executable, str(talker)))
+    path = tmp_path / "picture"
+    path.write_bytes(JPEG)
+    examiner = Examiner()
+    with path.open("rb") as file:
+        assert examiner.examine(file) == Unreadable(content="damaged", reason="ended")
     examiner.close()
 
 
