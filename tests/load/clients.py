@@ -3,8 +3,8 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import orjson
@@ -23,11 +23,19 @@ class Door:
     headers: Mapping[str, str]
     tls: ssl.SSLContext | None = None
 
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A new connection."""
-        return await asyncio.open_connection(
-            "127.0.0.1", self.port, ssl=self.tls, server_hostname="localhost" if self.tls else None
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A new connection, closed at the end whatever came of it."""
+        name = "localhost" if self.tls else None
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, ssl=self.tls, server_hostname=name
         )
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     def request(self, method: str, path: str, headers: Mapping[str, str], length: int) -> bytes:
         """The head of a request whose body has ``length`` bytes."""
@@ -63,11 +71,9 @@ async def ask(door: Door, answers: Answers) -> None:
     said = {"Content-Type": "application/json", "Connection": "close"}
     begun = time.perf_counter()
     try:
-        async with asyncio.timeout(JSON_SECONDS):
-            reader, writer = await door.open()
+        async with asyncio.timeout(JSON_SECONDS), door.open() as (reader, writer):
             writer.write(door.request("POST", "/v1/sync/pull", said, len(body)) + body)
             answer = await reader.read()
-            writer.close()
     except (TimeoutError, OSError) as error:
         answers.failed.append(type(error).__name__)
         return
@@ -96,14 +102,13 @@ async def drip(
     said = {**TUS, **BODY, "Upload-Offset": "0"}
     answer = b""
     with suppress(OSError):
-        reader, writer = await door.open()
-        writer.write(door.request("PATCH", path, said, len(content)))
-        for at in range(0, len(content), piece):
-            writer.write(content[at : at + piece])
-            await writer.drain()
-            await asyncio.sleep(1 / DRIPS_PER_SECOND)
-        answer = await reader.read(100)
-        writer.close()
+        async with door.open() as (reader, writer):
+            writer.write(door.request("PATCH", path, said, len(content)))
+            for at in range(0, len(content), piece):
+                writer.write(content[at : at + piece])
+                await writer.drain()
+                await asyncio.sleep(1 / DRIPS_PER_SECOND)
+            answer = await reader.read(100)
     if answer.startswith(b"HTTP/1.1 204"):
         uploads.served += 1
     else:
@@ -114,11 +119,9 @@ async def stall(door: Door, path: str, uploads: Uploads, *, content: bytes, seco
     """The beginning of a PATCH, and then nothing; served is whoever the server lets go in time."""
     said = {**TUS, **BODY, "Upload-Offset": "0"}
     try:
-        reader, writer = await door.open()
-        writer.write(door.request("PATCH", path, said, 12 * len(content)) + content)
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds), door.open() as (reader, writer):
+            writer.write(door.request("PATCH", path, said, 12 * len(content)) + content)
             await reader.read(100)
-        writer.close()
     except TimeoutError:
         uploads.refused += 1
         return
@@ -132,11 +135,14 @@ async def crawl(door: Door, *, seconds: float) -> None:
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         with suppress(OSError):
-            _reader, writer = await door.open()
-            for letter in b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + b"x" * 1000:
-                if time.perf_counter() >= end:
-                    break
-                writer.write(bytes([letter]))
-                await writer.drain()
-                await asyncio.sleep(1)
-            writer.close()
+            async with door.open() as (_reader, writer):
+                await _spell(writer, end)
+
+
+async def _spell(writer: asyncio.StreamWriter, end: float) -> None:
+    for letter in b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + b"x" * 1000:
+        if time.perf_counter() >= end:
+            return
+        writer.write(bytes([letter]))
+        await writer.drain()
+        await asyncio.sleep(1)
