@@ -83,15 +83,15 @@ class Checks:
         """Looks at a request before the server does."""
         path = request.url.split("//")[1].partition("/")[2]
         with self.looking() as session:
-            device = device_of(session, request)
-            revoked = self.world.is_revoked(session, device)
+            device, revoked = device_of(session, request)
         is_push = path == PUSH[1:] and cut is None
         return Handed(f"/{path}", device, revoked, mutations_of(request) if is_push else [])
 
     def answered(self, handed: Handed, answer: Response | None) -> None:
         """Looks at what reached the store, and at what is said about it."""
         with self.looking() as session:
-            self.ledger.look(session, handed.pushed, revoked=handed.revoked)
+            was_taken = answer is not None and answer.status == 200
+            self.ledger.look(session, handed.pushed, revoked=handed.revoked, was_taken=was_taken)
             if answer is None:
                 return
             self.i16_the_server_fails_only_where_its_disk_does(answer)
@@ -174,7 +174,6 @@ class Checks:
     def put_back(self, kept: Known) -> None:
         """The server holds what it held at a backup, and what its journal brought back."""
         with self.looking() as session:
-            epoch = str(current_epoch(session))
             self.known = Known(
                 model=kept.model.snapshot(),
                 last=kept.last,
@@ -182,7 +181,7 @@ class Checks:
                 offsets=dict(kept.offsets),
                 withdrawn=set(kept.withdrawn),
             )
-            self.ledger.put_back(self.known.model, kept.last, epoch)
+            self.ledger.put_back(self.known.model, kept.last)
             self.ledger.look(session, [])
 
     def _note_outcomes(self, told: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ OUTCOMES = ("applied", "merged", "conflict", "rejected", "waiting")
 RULES = (
     "review", "union", "authority", "frozen", "equal", "own_edit", "superseded", "withdraw",
 )  # fmt: skip
-RESYNCS = ("cursor_unknown", "epoch_changed", "cursor_ahead", "cursor_too_old", "digest_mismatch")
+RESYNCS = ("cursor_unknown", "epoch_changed", "cursor_too_old", "digest_mismatch")
 FAULTS = (
     "server_crash", "device_crash", "device_clock_jumps", "device_clock_drifts",
     "server_clock_back", "server_clock_ahead", "server_clock_years", "device_cloned",

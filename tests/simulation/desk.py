@@ -13,6 +13,7 @@ from server.errors import Problem
 from server.people import devices, rights, users
 from server.people.principal import Principal, Role
 from server.people.tables import Device, RoleGrant, User
+from server.sync.epochs import current_epoch
 from server.sync.push import Envelope, push_batch
 from server.sync.tables import Record
 from tests.simulation.fieldwork import value_for, word
@@ -77,6 +78,7 @@ def _push(
         "kind": record.kind,
         "record": record.id,
         "base": base,
+        "epoch": current_epoch(session),
         "set": values,
     }
     envelope = Envelope(sender=sender, writer="office")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from fieldstamp import Request
 from server.people import rights
+from server.sync.epochs import current_epoch
 from tests.simulation.model import Model
 from tests.simulation.model_rules import FINAL, Sender
 from tests.simulation.seen import Seen, hold
@@ -48,17 +49,20 @@ def mutations_of(request: Request) -> list[dict[str, Any]]:
     ]
 
 
-def device_of(session: Session, request: Request) -> str | None:
-    """The device whose token a request carries."""
+def device_of(session: Session, request: Request) -> tuple[str | None, bool]:
+    """The device whose token a request carries, and whether the server has revoked it."""
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token.count(".") != 2:
-        return None
+        return None, False
     payload = token.split(".")[1]
     login = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
     found = session.connection().exec_driver_sql(
-        "SELECT device FROM session WHERE id = ?", (login,)
+        "SELECT d.id, d.revoked_at IS NOT NULL FROM session s JOIN device d ON d.id = s.device"
+        " WHERE s.id = ?",
+        (login,),
     )
-    return found.scalar_one_or_none()
+    row = found.one_or_none()
+    return (None, False) if row is None else (row[0], bool(row[1]))
 
 
 class Ledger:
@@ -69,26 +73,41 @@ class Ledger:
         self.given: dict[str, str] = {}
         self.model = Model(kinds, self.given.get, [], self._today)
         self.last = 0
+        self.rests = False
+        """After a restore the model rests: which decisions a journal brings back in which order,
+        beside what devices send again, is nothing that it knows."""
 
-    def put_back(self, model: Model, last: int, epoch: str) -> None:
-        """The server was put back: what is told now continues ``model`` in a new epoch."""
-        self.model, self.last = model, last
+    def put_back(self, model: Model, last: int) -> None:
+        """The server was put back: what is told now continues ``model``."""
+        self.model, self.last, self.rests = model, last, True
         self.given.clear()
         self.given.update(model.outcomes)
         model.observed, model.today = self.given.get, self._today
-        model.begin_epoch(epoch)
 
     @property
     def seen(self) -> Seen:
         """Where occurrences are counted."""
         return self.world.seen
 
-    def look(self, session: Session, pushed: list[dict[str, Any]], revoked: bool = False) -> None:
+    def look(
+        self,
+        session: Session,
+        pushed: list[dict[str, Any]],
+        *,
+        revoked: bool = False,
+        was_taken: bool = False,
+    ) -> None:
         """Tells the model what has reached the store: a push in its own order, then the rest."""
+        self._follow_epoch(session)
         found = self._news(session)
         self._keep(found)
-        known = {one.id for one in found} | set(self.model.outcomes)
+        if self.rests:
+            return
+        fresh = {one.id for one in found if one.id not in self.model.outcomes}
+        known = fresh | set(self.model.outcomes)
         own = [one for one in pushed if one["id"] in known]
+        if not (was_taken or any(one["id"] in fresh for one in own)):
+            own = []
         if own:
             user = own[0]["user"]
             self.model.arrive(own, self._sender(session, user, "device", revoked=revoked))
@@ -98,6 +117,12 @@ class Ledger:
                 self.model.arrive([json.loads(one.body)], sender)
         self._settle_waiting(session)
         self._compare_outcomes(found)
+
+    def _follow_epoch(self, session: Session) -> None:
+        name = str(current_epoch(session))
+        if name != self.model.epochs[-1]:
+            self.model.begin_epoch(name)
+            self.seen.note("fault", "epoch_begun")
 
     def _news(self, session: Session) -> list[Stored]:
         connection = session.connection()
@@ -169,6 +194,8 @@ class Ledger:
 
     def compare(self, session: Session) -> None:
         """P6, P7: the heads of the server are what the model says."""
+        if self.rests:
+            return
         rows = session.connection().exec_driver_sql(
             "SELECT id, kind, version, state, data FROM record ORDER BY key"
         )

@@ -47,6 +47,8 @@ class Model:
     waiting: dict[str, tuple[Mutation, Sender, list[str]]] = field(default_factory=dict)
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     places: dict[tuple[str, int], str] = field(default_factory=dict)
+    stood: set[str] = field(default_factory=set)
+    """Records that stood before the batch."""
     making: set[str] = field(default_factory=set)
     """Records that the batch makes, perhaps after a refusal before it."""
     aliases: dict[str, str] = field(default_factory=dict)
@@ -74,13 +76,15 @@ class Model:
     def arrive(self, batch: list[Mutation], sender: Sender) -> None:
         """A batch in its order; then what waited for it."""
         self.making = {one["record"] for one in batch if one["action"] == "create"}
+        self.stood = set(self.records)
         for mutation in batch:
             place = (mutation.get("device") or "", mutation.get("n") or 0)
             if self.outcomes.get(mutation["id"]) in FINAL:
                 continue
             if place[1]:
                 self.places.setdefault(place, mutation["id"])
-            self.waiting[mutation["id"]] = (mutation, sender, [])
+            seen_in = {"epoch": self.epochs[-1]} | mutation
+            self.waiting[mutation["id"]] = (seen_in, sender, [])
         done: set[str] = set()
         for mutation in batch:
             last = [one for one in batch if group_of(one) and group_of(one) == group_of(mutation)][
@@ -100,7 +104,7 @@ class Model:
             near = {name: one for name, one in self.waiting.items() if brought.issuperset({name})}
             line = [one for one in near.items() if any(map(self._here(one), one[1][2]))]
             for key, (mutation, _sender, awaited) in sorted(line, key=in_turn):
-                if key in self.waiting:
+                if key in self.waiting and not self._is_out_of_sight(key, awaited):
                     self._renew(key)
                     self._settle(mutation["id"])
                     moved |= key not in self.waiting or self.waiting[key][2] != awaited
@@ -109,6 +113,11 @@ class Model:
         """What waiting mutations bring that wait for something among ``brought``."""
         line = [one[0] for one in self.waiting.values() if brought & set(one[2])]
         return {name for mutation in line for name in brings(mutation)}
+
+    def _is_out_of_sight(self, name: str, awaited: list[str]) -> bool:
+        """Whether it waits for what stood before, so that only a change of sight could free it."""
+        there = {one for one in awaited if one in self.records}
+        return self.observed(name) == "waiting" and there <= self.stood
 
     def _renew(self, name: str) -> None:
         """What waited is decided with the rights of today."""
@@ -207,7 +216,7 @@ class Model:
     def _out_of_sight(self, m: Mutation, sender: Sender) -> tuple[str, list[str]] | None:
         """What is said of a record that the sender does not see; None where that is open."""
         if m["record"] not in self.records:
-            return None if m["action"] == "create" else self._missing(sender, [m["record"]])
+            return None if m["action"] == "create" else self._missing(m, sender, [m["record"]])
         given = self.observed(m["id"])
         if self._sees(sender, m["record"]) or given not in {None, "rejected", "waiting"}:
             return None
@@ -215,6 +224,9 @@ class Model:
 
     def _act(self, m: Mutation, sender: Sender) -> tuple[str, list[str]]:
         record = self.records.get(m["record"])
+        given = self.observed(m["id"])
+        if sender.writer == "office" and given in {"rejected", "waiting"}:
+            return given, [m["record"]] if given == "waiting" else []
         if m["action"] == "withdraw":
             return self._withdraw(m, sender)
         if record is None:
@@ -227,8 +239,11 @@ class Model:
         named = [restores[name] for name in ("conflict", "parked") if name in restores]
         return [self.aliases.get(one, one) for one in (*m.get("resolves", ()), *named)]
 
-    def _missing(self, sender: Sender, names: list[str]) -> tuple[str, list[str]]:
-        if any((sender.user, one) in self.refused for one in names if one not in self.making):
+    def _missing(self, m: Mutation, sender: Sender, names: list[str]) -> tuple[str, list[str]]:
+        """P6: what hangs under a refused create is refused, unless that create comes again."""
+        known = [one for one in names if one not in self.making]
+        refused = any((sender.user, one) in self.refused for one in known)
+        if refused and self.observed(m["id"]) != "waiting":
             return "rejected", []
         return "waiting", names
 
@@ -250,7 +265,7 @@ class Model:
         given = self.observed(m["id"])
         if any(one in self.records for one in hidden) and given not in {None, "waiting"}:
             return ("rejected", []) if given == "rejected" else None
-        return self._missing(sender, hidden) if hidden else None
+        return self._missing(m, sender, hidden) if hidden else None
 
     def _create(self, m: Mutation, sender: Sender) -> tuple[str, list[str]]:
         kind = self.kinds[m["kind"]]

@@ -62,10 +62,10 @@ FEATURES = {
     "broken_server": 0.4,
     "broken_device": 0.4,
     "clone": 0.15,
-    "device_back": 0.15,
+    "device_back": 0.4,
     "backup": 0.4,
-    "server_back": 0.25,
-    "replica_rot": 0.2,
+    "server_back": 0.4,
+    "replica_rot": 0.3,
 }
 """What some seeds do: each is in about half of them."""
 

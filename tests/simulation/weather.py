@@ -113,16 +113,19 @@ def clone(world: "World", device: Handset, chance: random.Random) -> None:
 
 def device_back(world: "World", device: Handset, chance: random.Random) -> None:
     """A device is put back from an old copy of its folder, or such a copy is made."""
-    kept = device.folder.with_name("kept")
-    device.close()
-    if not kept.exists():
-        shutil.copytree(device.folder, kept)
-        world.kept[device.index] = (dict(device.saved), dict(device.bytes_saved))
+    copied = [one for one in world.devices if one.index in world.kept]
+    if not copied:
+        device.close()
+        shutil.copytree(device.folder, device.folder.with_name("kept"))
+        world.kept[device.index] = (dict(device.saved), dict(device.bytes_saved), device.rotten)
         return
-    _replace(world, device, kept)
+    back = copied[0]
+    back.close()
+    kept = back.folder.with_name("kept")
+    _replace(world, back, kept)
     shutil.rmtree(kept)
-    device.copied = True
-    device.saved, device.bytes_saved = world.kept.pop(device.index)
+    back.copied = True
+    back.saved, back.bytes_saved, back.rotten = world.kept.pop(back.index)
     world.seen.note("fault", "device_put_back")
 
 
@@ -136,7 +139,7 @@ def _replace(world: "World", device: Handset, source: Path) -> None:
 
 def backup(world: "World", device: Handset, chance: random.Random) -> None:
     """The server is backed up while it is at work."""
-    folder = world.folder / f"backup{len(world.backups)}"
+    folder = world.folder / f"backup{world.actions}"
     with world.site.at_work():
         create(db.engine, world.site.settings, world.site.clock, folder)
     known = world.checks.remember()
@@ -163,8 +166,11 @@ def _restore(world: "World", folder: Path) -> None:
 
 
 def replica_rot(world: "World", device: Handset, chance: random.Random) -> None:
-    """A device's copy of a record goes bad behind everybody's back."""
+    """A device's copy of a record, or its place in the feed, goes bad behind everybody's back."""
     with device.open()._store.write() as writing:
+        if chance.random() < 0.4:
+            writing.keep("cursor", "not one of the server's")
+            return
         found = writing.rows("SELECT id FROM record ORDER BY id")
         if found:
             name = chance.choice(found)[0]

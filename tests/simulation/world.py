@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -35,7 +36,8 @@ OPS: dict[str, Op] = {
     name: act
     for module in (fieldwork, desk, weather)
     for name, act in vars(module).items()
-    if callable(act) and getattr(act, "__annotations__", {}).get("world")
+    if act.__class__ is FunctionType and act.__module__ == module.__name__
+    if not name.startswith("_") and getattr(act, "__annotations__", {}).get("world")
 }
 TICK_S = (1, 40)
 MARKETS = ("shanghai", "hangzhou")
