@@ -17,7 +17,7 @@ from server.media.parts import Part
 from server.media.tables import Arrival, Blob, Upload
 from server.media.uploads import UploadStatus, change_rows, find_upload, give_up, take_turn
 
-WRITE_BYTES = 1024 * 1024
+WRITE_BYTES = 512 * 1024
 """So much of one body waits in memory at most."""
 FLUSH_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 4.0
