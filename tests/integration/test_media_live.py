@@ -71,7 +71,9 @@ def drip(server: LiveServer, path: str, line: socket.socket, *, at: int) -> None
 
 
 @pytest.mark.parametrize("ending", ["FIN", "RST"])
-def test_m1_bad_input_14_a_line_that_is_cut_keeps_what_came(server: LiveServer, ending: str) -> None:
+def test_m1_bad_input_14_a_line_that_is_cut_keeps_what_came(
+    server: LiveServer, ending: str
+) -> None:
     photo = declare(server, CONTENT)
     path = begin(server, photo, len(CONTENT))
     line = open_patch(server, path, CONTENT[:300_000], announced=len(CONTENT))
