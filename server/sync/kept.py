@@ -144,12 +144,15 @@ def _restored(batch: Batch, mutation: Mutation) -> Head | None:
 
 
 def restored_values(batch: Batch, mutation: Mutation) -> Data:
-    """Values that somebody who may write them typed once; who restores writes them unchanged."""
+    """What somebody who may write them typed once, ABSENT where he unset it; the restorer writes
+    it unchanged."""
     head = _restored(batch, mutation)
     if head is None:
         return {}
-    values: Data = head.fields["lost" if head.kind == "conflict" else "set"]
-    return values
+    if head.kind == "conflict":
+        lost: Data = head.fields["lost"]
+        return {name: lost.get(name, ABSENT) for name in head.fields["fields"]}
+    return {**dict.fromkeys(head.fields.get("unset", ()), ABSENT), **head.fields["set"]}
 
 
 def restored_author(batch: Batch, mutation: Mutation) -> Author | None:

@@ -70,6 +70,22 @@ def test_p6_work_of_a_revoked_device_waits_for_its_manager_who_brings_it_back(
     assert "Handed in and refused" not in manager.page("/")
 
 
+def test_p6_what_a_refused_edit_unset_is_unset_by_bringing_it_back(
+    office: Office, rep: Rep
+) -> None:
+    made = rep.phone.create("receipt", receipt(note="wrong"))
+    rep.phone.push(made)
+    office.company.revoke(rep.device)
+    (result,) = rep.phone.push(rep.phone.patch(made, 1, {"seller": "B"}, unset=["note"]))
+    seen = f"/records/{made['record']}"
+    answer = office.reviewer().post(f"{seen}/kept/{result['parked']}", seen=seen, act="restore")
+    assert answer.status_code == 302, answer.get_data(as_text=True)
+    again = Rep(office.app, office.company.device(rep.device.user))
+    data = held(again, made["record"])
+    assert data["seller"] == "B"
+    assert "note" not in data
+
+
 def test_k1_a_customer_that_is_brought_back_is_its_first_senders_in_data_and_scopes(
     office: Office, rep: Rep
 ) -> None:
