@@ -179,6 +179,7 @@ def _put_file(engine: Engine, clock: Clock, folder: Path) -> None:
     fresh = target.with_name(f"{target.name}.restoring")
     fresh.unlink(missing_ok=True)
     shutil.copy(folder / SQLITE_FILE, fresh)
+    sync_path(fresh)  # P6: a sync of SQLite's that fails may not put the whole copy in doubt
     copied = open_copy(fresh)
     prepare(copied)
     migration.upgrade(copied)

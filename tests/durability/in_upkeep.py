@@ -52,6 +52,7 @@ class Restoring(OfficeScene):
 
     def check(self) -> None:
         """P6: what came after the backup is in the journal or the store that was set aside."""
+        self.open()
         self.ground.office.demand_sound()
         epochs = len(self.ground.office.rows("SELECT name FROM epoch"))
         demand(epochs > 1 or not self.is_told, "the restore that was told is undone")
@@ -77,9 +78,12 @@ class Restoring(OfficeScene):
         settings, clock = self.ground.office.settings, self.ground.office.clock
         with restored(settings, clock, self._backup, replace=True):
             app = create_app(settings, clock=clock, restoring=True)
-            open_store(app)
-            with app.app_context():
-                db.engine.dispose()
+            try:
+                open_store(app)
+            finally:
+                with app.app_context():
+                    db.session.remove()
+                    db.engine.dispose()
 
     def _demand_whole(self, path: Path) -> None:
         copy = self.ground.folder / "looked-at.sqlite"
