@@ -21,6 +21,8 @@ SLICES, SEEDS = 4, 6
 """Together about 20,000 steps."""
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a process that dies closes nothing
 @pytest.mark.parametrize("slice_", range(SLICES))
 def test_p1_to_p9_hold_under_faults_and_all_that_was_saved_is_in_place_afterwards(
     slice_: int,
