@@ -254,7 +254,8 @@ def _edit(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -> Ed
         values["extra"] = with_values(there.fields.get("extra", {}), unknown) or ABSENT
     return Edit(
         values=values,
-        base=min(mutation.base, there.version),
+        # P6: who saw a version that this store never had has seen nothing of what it has.
+        base=mutation.base if mutation.base <= there.version else 0,
         device=_device(batch, mutation),
         n=mutation.n,
         side="device" if batch.writer == "device" else "office",

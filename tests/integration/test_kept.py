@@ -49,6 +49,15 @@ def test_p6_a_lost_value_is_restored_by_one_mutation(phone: Phone, manager: Phon
     assert (settled["state"], settled["settled_by"]) == ("resolved", again["id"])
 
 
+def test_p6_a_base_that_this_store_never_had_has_seen_nothing(phone: Phone, manager: Phone) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    manager.push(manager.patch(made, 1, {"address": "人民路 1 号"}))
+    [told] = phone.push(phone.patch(made, 6, {"address": "人民路 2 号"}))
+    assert told["outcome"] == "conflict"
+    assert held(phone, made["record"])["data"]["address"] == "人民路 1 号"
+
+
 def test_p6_a_conflict_is_resolved_by_whoever_may_write_its_record(
     phone: Phone, manager: Phone
 ) -> None:
