@@ -233,8 +233,9 @@ class Crowd:
         ]
         with ThreadPoolExecutor(len(parts)) as pool:
             answers = list(pool.map(lambda body: self._carry(request, body), parts))
-        # A finished upload tells its result to whoever comes, so that says nothing.
-        taken = [one.headers for one in answers if one.status == 204]
+        # A finished upload tells its result to whoever comes, and who brings no byte moves nothing.
+        brought = [one for one, body in zip(answers, parts, strict=True) if body]
+        taken = [one.headers for one in brought if one.status == 204]
         self.moved.append([h["upload-offset"] for h in taken if h["upload-state"] == "open"])
         return answers[0]
 
