@@ -57,7 +57,7 @@ def _taken(details: Tags) -> str:
     text = _text(details, TAKEN)
     if not text.strip("0: "):  # cameras without a clock write blanks or zeros
         return ""
-    local = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
+    local = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 -- EXIF has no zone
     try:
         offset = datetime.strptime(_text(details, TAKEN_OFFSET), "%z").tzinfo
     except (ValueError, _Senseless):

@@ -34,8 +34,9 @@ def read_page(file: BinaryIO) -> Page | Unreadable:
         document = pdfium.PdfDocument(file)
     except pdfium.PdfiumError as error:
         locked = getattr(error, "err_code", None) == PASSWORD_WANTED
-        content, reason = ("unsupported", "locked") if locked else ("damaged", "broken")
-        return Unreadable(content=content, reason=reason, type=PDF)  # type: ignore[arg-type]
+        if locked:
+            return Unreadable(content="unsupported", reason="locked", type=PDF)
+        return Unreadable(content="damaged", reason="broken", type=PDF)
     with document:
         if not 1 <= len(document) <= MOST_PAGES:
             return Unreadable(content="unsupported", reason="too_many_pages", type=PDF)

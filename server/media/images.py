@@ -19,7 +19,7 @@ from server.media import similarity
 from server.media.bare import hash_bare
 from server.media.claims import read_claims
 from server.media.documents import read_page
-from server.media.seen import Marks, Picture, Quality, Rendition, Result, Unreadable
+from server.media.seen import Marks, Picture, Quality, Reason, Rendition, Result, Unreadable
 from server.media.sniffing import HEIC, JPEG, OPAQUE, PDF, PICTURES, PNG, START_BYTES, WEBP, sniff
 
 FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP", HEIC: "HEIF"}
@@ -79,8 +79,8 @@ def examine(file: BinaryIO) -> Result:
     file.seek(0)
     type_ = sniff(start)
     if type_ is None:
-        reason = "not_a_picture" if start else "empty"
-        return Unreadable(content="unsupported", reason=reason)  # type: ignore[arg-type]
+        reason: Reason = "not_a_picture" if start else "empty"
+        return Unreadable(content="unsupported", reason=reason)
     if type_ in OPAQUE:
         return Unreadable(content="unsupported", reason="opaque", type=type_)
     try:

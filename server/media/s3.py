@@ -42,7 +42,7 @@ def open_bucket(bucket: Bucket) -> "S3Blobs":
     """The store in ``bucket``. Raises :class:`Missing`."""
     try:
         import boto3  # noqa: PLC0415 -- an extra that most installations do without
-        from botocore.config import Config  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415 -- the same
     except ImportError as error:
         raise Missing("Install fieldstamp-server[s3] to keep photos in a bucket.") from error
     config = Config(
@@ -189,7 +189,7 @@ def _code(error: Any) -> str:
 @contextmanager
 def _told_apart() -> Iterator[None]:
     """What the library raises, as the errors that a store may raise."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- the extra
 
     try:
         yield
