@@ -42,7 +42,7 @@ class Link:
     taken: int = 0
     """All bytes that devices gave to it."""
     in_flight: list[int] = field(default_factory=list)
-    """At each cut: bytes that it had taken and that had not reached the server."""
+    """At each cut: bytes that it had taken and that the server's program had not read."""
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     one: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,7 +67,7 @@ class Link:
         with contextlib.suppress(OSError):
             while piece := device.recv(PIECE):
                 if self._is_cut(len(piece)):
-                    self.in_flight.append(len(piece) + _unsent(server))
+                    self.in_flight.append(len(piece) + _unsent(server) + _unread(server))
                     _break(server)
                     _break(device)
                     return
@@ -88,6 +88,16 @@ class Link:
 def _unsent(line: socket.socket) -> int:
     """What the other side has not confirmed to have."""
     return int(struct.unpack("i", fcntl.ioctl(line, termios.TIOCOUTQ, b"\0" * 4))[0])
+
+
+def _unread(line: socket.socket) -> int:
+    """What waits in the other side's kernel for its program to read; a reset takes it away."""
+    here, there = (f":{end[1]:04X}" for end in (line.getsockname(), line.getpeername()))
+    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = row.split()
+        if columns[1].endswith(there) and columns[2].endswith(here):
+            return int(columns[4].partition(":")[2], 16)
+    return 0
 
 
 def _break(line: socket.socket) -> None:
