@@ -3,6 +3,7 @@
 import server.casework.tables
 import server.journal.tables
 import server.media.tables
+import server.outward.tables
 import server.people.tables
 import server.sync.tables  # noqa: F401
 from server.db import Base

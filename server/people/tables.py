@@ -33,6 +33,7 @@ class User(Base):
     home_region: Mapped[str | None] = mapped_column(ForeignKey("region.id"))
     zone: Mapped[str] = mapped_column(String(60), default="Asia/Shanghai")
     language: Mapped[str] = mapped_column(String(10), default="zh-CN")
+    email: Mapped[str | None] = mapped_column(Text)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
 
