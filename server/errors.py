@@ -81,6 +81,14 @@ CODES: Mapping[str, ProblemType] = {
     "upload_gone": ProblemType(
         410, Words("该上传已不存在。", "That upload is gone."), AGAIN, retryable=True
     ),
+    "link_over": ProblemType(
+        410,
+        Words("此链接已到期或已被停用。", "This link is over."),
+        Words(
+            "请联系给您链接的办公室；未提交的内容仍保存在您的手机上。",
+            "Ask the office that gave it to you; what was not handed in is still on your phone.",
+        ),
+    ),
     "tus_version": ProblemType(
         412, Words("不支持该上传协议版本。", "That upload protocol version is not served."), MEND
     ),

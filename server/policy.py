@@ -39,6 +39,15 @@ class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     unsigned_hours: Hours
 
 
+class Links(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """X6: what a link shows of the photos of its record, and how much may come by it."""
+
+    shown_tags: tuple[str, ...]
+    hand_ins: Annotated[int, msgspec.Meta(gt=0)]
+    photos: Annotated[int, msgspec.Meta(ge=0, le=400)]
+    photo_mb: Annotated[int, msgspec.Meta(gt=0)]
+
+
 class Receipts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """R1: review term and the currency a form starts with."""
 
@@ -77,6 +86,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     sync: Sync
     visits: Visits
     cases: Cases
+    links: Links
     receipts: Receipts
     photos: Photos
     review: Review

@@ -6,6 +6,7 @@ from server.domain.customers.kinds import customer_kind
 from server.domain.evidence.kept import conflict_kind, parked_kind
 from server.domain.evidence.kinds import photo_kind, signature_kind
 from server.domain.evidence.matches import photo_match_kind
+from server.domain.links.kinds import rebuttal_kind
 from server.domain.money.kinds import receipt_kind
 from server.domain.visits.kinds import visit_kind, visit_report_kind
 from server.policy import Policy
@@ -20,6 +21,7 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         visit_report_kind(policy),
         receipt_kind(policy),
         cross_region_case_kind(policy),
+        rebuttal_kind(),
         *further,
     )
     parents = {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in records}

@@ -9,10 +9,18 @@ from sqlalchemy import Column, Connection, LargeBinary, Table, text
 
 from server.db import Base
 
-PEOPLE = ("region", "app_user", "role_grant", "device", "audit_entry")
+PEOPLE = (
+    "region",
+    "app_user",
+    "role_grant",
+    "device",
+    "audit_entry",
+    "case_link",
+    "link_opening",
+)
 """Tables of which every row is kept."""
 DECISIONS = "mutation"
-"""Of these, what the back office made; all else comes again from the devices."""
+"""Of these, what the back office and guests made; all else comes again from the devices."""
 
 
 def install(connection: Connection) -> None:
@@ -31,7 +39,7 @@ def _triggers() -> Iterator[tuple[str, str]]:
         yield _trigger(table, "INSERT")
         yield _trigger(table, "UPDATE")
         yield _trigger(table, "DELETE")
-    made_here = "WHEN NEW.writer = 'office'"
+    made_here = "WHEN NEW.writer IN ('office', 'guest')"
     yield _trigger(Base.metadata.tables[DECISIONS], "INSERT", made_here)
 
 

@@ -14,8 +14,11 @@ from server.values import Value
 LIVE, WITHDRAWN = 0, 1
 """States of a record."""
 
-Sender = Literal["device", "office", "server"]
-"""Who writes: a device, a person in the back office, or the server itself."""
+Sender = Literal["device", "office", "server", "guest"]
+"""Who writes: a device, a person in the back office, the server itself, or the server for a guest,
+who has no mutations of his own: what may be in them follows from his link."""
+TRUSTED: frozenset[Sender] = frozenset({"server", "guest"})
+"""Their mutations are made by the server, which sees every record and writes every field."""
 
 
 class Head(Value, frozen=True):
@@ -117,7 +120,7 @@ class Batch:
     def visible(self, record: str) -> Head | None:
         """P5: the record if the sender may see it; otherwise as if there were none."""
         head = self.heads.get(record)
-        if head is None or self.writer == "server" or head.placement.scopes & self.sender.scopes:
+        if head is None or self.writer in TRUSTED or head.placement.scopes & self.sender.scopes:
             return head
         if self.writer == "office" and self._may_open(head):
             return head
@@ -160,7 +163,10 @@ class Batch:
 
     def writable(self, kind: RecordKind) -> Set[str]:
         """The fields that the writer owns; the server may write every one."""
-        return kind.fields.keys() if self.writer == "server" else kind.owned[self.writer]
+        match self.writer:
+            case "device" | "office" as side:
+                return kind.owned[side]
+        return kind.fields.keys()
 
 
 def with_values(fields: Data, values: Mapping[str, Any]) -> Data:

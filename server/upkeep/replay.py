@@ -128,12 +128,13 @@ def _read_row(table: Table, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _decide(session: Session, sync: Sync, line: Line) -> list[str]:
-    """P2: the decisions of a line go through the one push; one that is known changes nothing."""
+    """P2: what a line says was decided, or came by a link, goes through the one push; what is known
+    changes nothing."""
     rows = [change.row for change in line.changes if change.name == DECISIONS]
     outcomes: list[str] = []
     for row in rows:
-        reviewer = rights.load_principal(session, row["user"], device=None)
-        envelope = Envelope(sender=reviewer, writer="office")
+        sender = rights.load_principal(session, row["user"], device=None)
+        envelope = Envelope(sender=sender, writer=row["writer"])
         [result] = push_batch(sync, session, envelope, [orjson.loads(row["body"])]).results
         outcomes.append(str(result.get("outcome", "retry")))
     return outcomes

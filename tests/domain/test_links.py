@@ -1,0 +1,65 @@
+"""What follows from a link and from what is handed in by it (X6)."""
+
+from datetime import timedelta
+
+import pytest
+
+from server.domain.links import rules
+from server.ids import IdMaker
+from tests.company import START, FixedClock
+from tests.domain.records import CASE, PHOTO, change
+
+IDS = IdMaker(FixedClock())
+REBUTTAL = {"case": CASE, "photos": 2, "verified": 0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_open"), [(-1, True), (0, True), (1, False)], ids=["before", "at", "after"]
+)
+def test_x6_what_arrives_up_to_the_end_of_the_term_is_in_time(seconds: int, is_open: bool) -> None:
+    due = START + timedelta(hours=24)
+    assert rules.x6_is_open(due, None, due + timedelta(seconds=seconds)) is is_open
+    assert not rules.x6_is_open(due, START, due - timedelta(hours=1))
+
+
+def test_x6_a_number_can_be_said_and_is_the_same_every_time() -> None:
+    record = IDS.new()
+    number = rules.say_number(record)
+    assert [len(group) for group in number.split()] == [3, 3, 3]
+    assert not set("ILOU") & set(number)
+    assert rules.say_number(record) == number
+    assert len({rules.say_number(IDS.new()) for _ in range(500)}) == 500
+
+
+def test_x6_a_number_that_was_misheard_is_none() -> None:
+    for _ in range(50):
+        number = rules.say_number(IDS.new()).replace(" ", "")
+        assert rules.is_number(number)
+        for place, letter in enumerate(number):
+            for other in set(rules.SAYABLE) - {letter}:
+                assert not rules.is_number(number[:place] + other + number[place + 1 :])
+
+
+def test_x6_a_number_that_was_written_with_letters_for_digits_is_the_number() -> None:
+    number = next(one for _ in range(99) if "0" in (one := rules.say_number(IDS.new())))
+    assert rules.is_number(number.lower().replace("0", "o"))
+    assert not rules.is_number(number[:-1])
+
+
+def test_x6_words_without_evidence_are_flagged() -> None:
+    with_photos = rules.x6_derive(change("rebuttal", {"case": CASE, "photos": 2}))
+    words = rules.x6_derive(change("rebuttal", {"case": CASE, "photos": 0, "text": "no"}))
+    assert (with_photos["flags"], words["flags"]) == ([], ["words_only"])
+    assert with_photos["verified"] == 0
+
+
+def test_x6_evidence_counts_once_it_is_verified() -> None:
+    declared, verified = {"state": "stored"}, {"state": "verified"}
+    arrived = change("photo", verified, before=declared, record=PHOTO)
+    once = rules.x6_fold(REBUTTAL, (arrived,))
+    assert once == {"verified": 1}
+    again = change("photo", {**verified, "width": 3}, before=verified, record=PHOTO)
+    assert rules.x6_fold({**REBUTTAL, **once}, (again,)) == once
+    gone = change("photo", verified, before=verified, record=PHOTO, withdrawn=True)
+    assert rules.x6_fold({**REBUTTAL, **once}, (gone,)) == {"verified": 0}
+    assert rules.x6_fold(REBUTTAL, (change("conflict", {}),)) == {"verified": 0}
