@@ -67,3 +67,12 @@ PARTS = {
     "witness": ("证人", "Witness"),
 }
 """V3, X3: in which part somebody signs."""
+
+UNITS = {
+    "piece": ("件", "Piece"),
+    "box": ("盒", "Box"),
+    "bottle": ("瓶", "Bottle"),
+    "bag": ("袋", "Bag"),
+    "can": ("罐", "Can"),
+}
+"""X1, X13: what goods are counted in; ``piece`` (件) is what rules compare."""

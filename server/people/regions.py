@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session as Store
 
 from server.errors import Problem
 from server.ids import IdMaker
+from server.people.centres import RegionTree
 from server.people.tables import Region
 
 
@@ -43,6 +44,20 @@ def need_region(store: Store, name: str) -> Region:
     if len(found) != 1:
         raise Problem("not_found")
     return found[0]
+
+
+def load_tree(store: Store) -> RegionTree:
+    """The whole tree as one value, for rules that compare places."""
+    found = list_regions(store)
+    names: dict[str, set[str]] = {}
+    for region in found:
+        for name in {region.name_zh, region.name_en}:
+            names.setdefault(name, set()).add(region.id)
+    return RegionTree(
+        paths={region.id: tuple(region.path.strip("/").split("/")) for region in found},
+        levels={region.id: region.level for region in found},
+        names={name: frozenset(called) for name, called in names.items()},
+    )
 
 
 def nearest_common(store: Store, regions: Iterable[str | None]) -> str | None:

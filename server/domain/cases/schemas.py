@@ -3,15 +3,7 @@
 from server.domain import shapes
 from server.domain.review.schemas import Reviewed
 from server.domain.shapes import SERVER, Shape
-from server.domain.vocabulary import CASE_FLAGS, PARTS, TAGS
-
-UNITS = {
-    "piece": ("件", "Piece"),
-    "box": ("盒", "Box"),
-    "bottle": ("瓶", "Bottle"),
-    "bag": ("袋", "Bag"),
-    "can": ("罐", "Can"),
-}
+from server.domain.vocabulary import CASE_FLAGS, PARTS, TAGS, UNITS
 
 
 class Line(Shape):
