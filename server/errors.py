@@ -163,6 +163,7 @@ FIELD_WORDS: Mapping[str, Words] = {
     "choice": Words("不在可选值之内", "is not one of the choices"),
     "taken": Words("已被使用", "is in use already"),
     "format": Words("格式不正确", "has the wrong form"),
+    "address": Words("不是可以调用的地址", "is not an address that may be called"),
     "time": Words("时间需带时区偏移", "must be a time with its offset"),
     "date": Words("日期不正确", "must be a date"),
     "decimal": Words("须为十进制数字字符串", "must be a decimal number in a string"),
@@ -175,6 +176,11 @@ FIELD_WORDS: Mapping[str, Words] = {
     "region": Words("不在您的区域内", "is not one of your regions"),
     "unsigned": Words("签名不齐，尚未提交", "waits for signatures; it is not submitted yet"),
     "order": Words("不能早于 {0}", "may not be earlier than {0}"),
+    "formula": Words("不得以公式符号开头", "may not begin like a formula of a spreadsheet"),
+    "repeated": Words("与第 {0} 行重复", "repeats line {0}"),
+    "whole": Words("须为整数", "must be a whole number"),
+    "number": Words("须为数字", "must be a number"),
+    "above": Words("必须大于 {0}", "must be above {0}"),
     "both": Words("不能同时设置与清除", "is both set and unset"),
 }
 
