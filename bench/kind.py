@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from server.casework.items import Effect, OpenItem
+from server.casework.items import OpenItem, Waits
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
 from server.people.principal import Role
@@ -39,9 +39,9 @@ def _place(_call: Data, by: Author) -> Placement:
     return Placement(scopes=scopes, region=by.home_region)
 
 
-def _effects(change: Change) -> tuple[Effect, ...]:
+def _waits(change: Change) -> Waits:
     review = OpenItem(Role.REGION_MANAGER, "review", timedelta(days=2))
-    return (review,) if change.before is None else ()
+    return (review,) if change.before is None else None
 
 
 CALL = kind_from_schema(
@@ -50,7 +50,7 @@ CALL = kind_from_schema(
     zh="走访",
     en="Call",
     place=_place,
-    effects=_effects,
+    waits=_waits,
     office_roles=frozenset({Role.REGION_MANAGER}),
     summary=("title",),
     label="title",

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from server.casework.items import Effect, OpenItem
+from server.casework.items import OpenItem, Waits
 from server.db import transaction
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
@@ -43,9 +43,9 @@ def _place(_rack: Data, by: Author) -> Placement:
     return Placement(scopes=scopes, region=by.home_region)
 
 
-def _effects(change: Change) -> tuple[Effect, ...]:
+def _waits(change: Change) -> Waits:
     wanted = OpenItem(Role.REGION_MANAGER, "measure", timedelta(hours=1))
-    return (wanted,) if change.before is None else ()
+    return (wanted,) if change.before is None else None
 
 
 RACK = kind_from_schema(
@@ -54,7 +54,7 @@ RACK = kind_from_schema(
     zh="货架",
     en="Rack",
     place=_place,
-    effects=_effects,
+    waits=_waits,
     office_roles=frozenset({Role.REGION_MANAGER}),
     summary=("shelf", "height_cm"),
     label="shelf",

@@ -64,12 +64,20 @@ def read_rows(
 ) -> tuple[QueueRow, ...]:
     """What waits for ``principal`` behind the item ``after``."""
     registry = services().sync.registry
-    return queries.queue(db.session(), registry, principal, kind=kind, after=after, limit=limit)
+    return queries.queue(
+        db.session(),
+        registry,
+        principal,
+        now=services().clock.now(),
+        kind=kind,
+        after=after,
+        limit=limit,
+    )
 
 
 def kind_filters(principal: Principal) -> list[tuple[RecordKind, int]]:
     """The kinds of which something waits, and how much."""
-    waiting = count_waiting(db.session(), principal)
+    waiting = count_waiting(db.session(), principal, services().clock.now())
     known = services().sync.registry.kinds
     return [(known[name], count) for name, count in sorted(waiting.items()) if name in known]
 

@@ -30,11 +30,17 @@ class Sight:
     signatures: tuple[Signature, ...]
     matches: dict[str, list[StoredRecord]]
     """B3: photo → what is known of other photos like it."""
-    work: OpenWork | None
+    clocks: tuple[OpenWork, ...]
+    """X8: what waits, and whatever waited."""
     decidable: bool
     """B2: whether the reader may decide it as it stands."""
     restorable: bool
     """P6: whether the reader may bring back what was kept beside it."""
+
+    @property
+    def work(self) -> OpenWork | None:
+        """What must be done first, if anything waits."""
+        return next((one for one in self.clocks if one.closed_at is None), None)
 
     @property
     def evidence(self) -> str:
@@ -66,7 +72,7 @@ def look_at(reader: Principal, record: str) -> Sight:
         photos=photos,
         signatures=queries.signatures_of(session, record),
         matches=matches_about(session, registry, reader, [one.record for one in photos]),
-        work=queries.open_item(session, record),
+        clocks=queries.clocks_of(session, record),
         decidable=_is_decidable(reader, found, kind),
         restorable=_is_restorable(reader, found, kind),
     )

@@ -1,23 +1,28 @@
-"""Opens and closes items: what a change asked for, written in the change's own transaction."""
+"""Opens, keeps, pauses and closes items: what a change asked for, in the change's transaction."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from server.casework.items import Effect, OpenItem
+from server.casework.calendars import add_time, time_between
+from server.casework.items import OpenItem
 from server.casework.tables import Item
-from server.clock import to_wire
+from server.clock import from_wire, to_wire
 from server.rows import Row, Rows, as_table
 from server.values import Value
 
 ITEM = as_table(Item)
-ASKED = ("role", "task", "opened_at", "due_at")
+STARTED = (
+    "role", "task", "person", "opened_at", "warn_at", "due_at", "next_at", "term_seconds",
+    "escalation", "escalated", "paused_at", "pause",
+)  # fmt: skip
 
 
 class Asked(Value, frozen=True):
-    """One effect of one record; of several on a record, the last one stands."""
+    """What waits about one record from now on; of several on a record, the last one stands."""
 
     is_new: bool
     """The record is born in this transaction, so that it has no open item."""
@@ -25,33 +30,83 @@ class Asked(Value, frozen=True):
     record: str
     kind: str
     region: str | None
-    effect: Effect
+    waits: tuple[OpenItem, ...]
 
 
 def apply(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) -> None:
-    """Closes the open items of the records that are named, then opens what was asked for."""
+    """Makes the open items of the records that are named those that were asked for (B1)."""
     if not asked:
         return
     last = {one.record: one for one in asked}
-    known = [one.record for one in last.values() if not one.is_new]
-    if known:
-        open_items = Item.record.in_(known) & Item.closed_at.is_(None)
-        closed = update(Item).where(open_items).values(closed_at=to_wire(at), closed_by=by)
-        session.execute(closed)
-    wanted = {one.effect for one in asked}
-    items = {effect: _item(effect, at) for effect in wanted if isinstance(effect, OpenItem)}
-    opened = [
-        (one.record, one.kind, one.region, *items[one.effect])
-        for one in last.values()
-        if isinstance(one.effect, OpenItem)
-    ]
-    Rows(session).insert(ITEM, ("record", "kind", "region", *ASKED), opened)
+    there = _open_items(session, [one.record for one in last.values() if not one.is_new])
+    started: dict[int, Row] = {}
+    fresh = []
+    for one in last.values():
+        known = there.get(one.record, {})
+        wanted = {item.task: item for item in one.waits}
+        for task, row in known.items():
+            _go_on(row, wanted.get(task), by=by, at=at)
+        for item in one.waits:
+            if item.task not in known:
+                clock = started.get(id(item)) or started.setdefault(id(item), _start(item, at))
+                fresh.append((one.record, one.kind, one.region, *clock))
+    session.flush()  # before their successors come
+    Rows(session).insert(ITEM, ("record", "kind", "region", *STARTED), fresh)
 
 
-def _item(effect: OpenItem, at: datetime) -> Row:
-    """What every item that is opened for ``effect`` says alike, in the order of ASKED."""
-    due_at = at + effect.term  # X8: office clocks start at the server
-    return (effect.role.value, effect.task, to_wire(at), to_wire(due_at))
+def _open_items(session: Session, records: Sequence[str]) -> Mapping[str, Mapping[str, Item]]:
+    """Record → task → its open item."""
+    found: dict[str, dict[str, Item]] = defaultdict(dict)
+    if records:
+        mine = select(Item).where(Item.record.in_(records), Item.closed_at.is_(None))
+        for row in session.scalars(mine.execution_options(populate_existing=True)):
+            found[row.record][row.task] = row
+    return found
+
+
+def _start(item: OpenItem, at: datetime) -> Row:
+    """What every item that is opened for ``item`` says alike, in the order of STARTED."""
+    begun = item.since or at  # X8: office clocks start at the server
+    paused_at = to_wire(at) if item.pause else None
+    return (
+        item.role.value, item.task, item.person,
+        to_wire(begun), *_times(item, begun, item.term), int(item.term.total_seconds()),
+        " ".join(item.escalation), 0, paused_at, item.pause or None,
+    )  # fmt: skip
+
+
+def _times(item: OpenItem, start: datetime, left: timedelta) -> tuple[str, str, str]:
+    """When a clock with ``left`` to go from ``start`` warns, is due, and says something next."""
+    warn = add_time(item.calendar, start, max(left - item.warn, timedelta(0)))
+    due = add_time(item.calendar, start, left)
+    return to_wire(warn), to_wire(due), to_wire(warn) if item.warn else after(due)
+
+
+def after(due: datetime) -> str:
+    """The first moment that is too late: what is done in its last moment is done in time."""
+    return to_wire(due + timedelta(milliseconds=1))
+
+
+def _go_on(row: Item, item: OpenItem | None, *, by: str, at: datetime) -> None:
+    """An item that waited already: done, or still wanted, by whom and with its clock running."""
+    if item is None:
+        row.closed_at, row.closed_by = to_wire(at), by
+        return
+    row.role, row.person = item.role.value, item.person
+    if item.pause and row.paused_at is None:
+        row.paused_at, row.pause = to_wire(at), item.pause
+    elif row.paused_at is not None and not item.pause:
+        _resume(row, item, at)
+
+
+def _resume(row: Item, item: OpenItem, at: datetime) -> None:
+    """X8: what was left when the clock stood still is left now; one that was missed stays so."""
+    stood = from_wire(str(row.paused_at))
+    row.pauses = [*(row.pauses or ()), [row.paused_at, to_wire(at), row.pause]]
+    row.paused_at = row.pause = None
+    if row.missed_at is None and stood < from_wire(row.due_at):
+        left = time_between(item.calendar, stood, from_wire(row.due_at))
+        row.warn_at, row.due_at, row.next_at = _times(item, at, left)
 
 
 def move(session: Session, regions: Mapping[str, str | None]) -> None:

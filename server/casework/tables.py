@@ -1,32 +1,44 @@
 """Open items: one table, everybody's queue."""
 
-from sqlalchemy import BigInteger, Index, Integer, String, text
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base
 
 Key = BigInteger().with_variant(Integer, "sqlite")
+OPEN = text("closed_at IS NULL")
+TOLD_ON = text("closed_at IS NULL AND escalated_to IS NOT NULL")
+RUNNING = text("closed_at IS NULL AND paused_at IS NULL")
 
 
 class Item(Base):
-    """B1: what waits, for which role, since when and until when; at most one open per record."""
+    """B1, X8: what waits or waited, for whom, and its clock; one open at most a record and task.
+
+    A closed item stays, so that every clock of a record can be seen for ever.
+    """
 
     __tablename__ = "item"
     __table_args__ = (
         Index(
             "uq_item_open",
             "record",
+            "task",
             unique=True,
-            sqlite_where=text("closed_at IS NULL"),
-            postgresql_where=text("closed_at IS NULL"),
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
         ),
+        Index("ix_item_queue", "role", "due_at", sqlite_where=OPEN, postgresql_where=OPEN),
         Index(
-            "ix_item_queue",
-            "role",
+            "ix_item_escalated",
+            "escalated_to",
             "due_at",
-            sqlite_where=text("closed_at IS NULL"),
-            postgresql_where=text("closed_at IS NULL"),
+            sqlite_where=TOLD_ON,
+            postgresql_where=TOLD_ON,
         ),
+        Index("ix_item_next", "next_at", sqlite_where=RUNNING, postgresql_where=RUNNING),
+        Index("ix_item_record", "record"),
     )
 
     key: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -35,7 +47,38 @@ class Item(Base):
     region: Mapped[str | None] = mapped_column(String(36))
     role: Mapped[str] = mapped_column(String(40))
     task: Mapped[str] = mapped_column(String(40))
+    person: Mapped[str | None] = mapped_column(String(36))
     opened_at: Mapped[str] = mapped_column(String(30))
+    warn_at: Mapped[str] = mapped_column(String(30))
     due_at: Mapped[str] = mapped_column(String(30))
+    next_at: Mapped[str] = mapped_column(String(30))
+    """When its clock has something to say again."""
+    term_seconds: Mapped[int] = mapped_column(BigInteger)
+    escalation: Mapped[str] = mapped_column(String(200))
+    """Roles, joined by blanks."""
+    escalated: Mapped[int] = mapped_column(Integer)
+    """How many of them were told."""
+    escalated_to: Mapped[str | None] = mapped_column(String(40))
+    warned_at: Mapped[str | None] = mapped_column(String(30))
+    missed_at: Mapped[str | None] = mapped_column(String(30))
+    paused_at: Mapped[str | None] = mapped_column(String(30))
+    pause: Mapped[str | None] = mapped_column(String(40))
+    pauses: Mapped[list[Any] | None] = mapped_column(JSON)
+    """Those that ended: [from, to, reason]."""
     closed_at: Mapped[str | None] = mapped_column(String(30))
     closed_by: Mapped[str | None] = mapped_column(String(36))
+
+
+class Absence(Base):
+    """From when until when somebody is away, and who acts in their place."""
+
+    __tablename__ = "absence"
+    __table_args__ = (Index("ix_absence_deputy", "deputy", "ends_at"),)
+
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
+    person: Mapped[str] = mapped_column(String(36))
+    deputy: Mapped[str] = mapped_column(String(36))
+    begins_at: Mapped[str] = mapped_column(String(30))
+    ends_at: Mapped[str] = mapped_column(String(30))
+    noted_by: Mapped[str] = mapped_column(String(36))
+    noted_at: Mapped[str] = mapped_column(String(30))

@@ -31,7 +31,7 @@ def has_unseen_pictures(store: Store) -> bool:
 def review_queue(store: Store, services: Services, user: str) -> Counter[str]:
     """Decides most of what waits for ``user``; how often each verdict was given."""
     reviewer = rights.load_principal(store, user, device=None)
-    waiting = queries.queue(store, services.sync.registry, reviewer)
+    waiting = queries.queue(store, services.sync.registry, reviewer, now=services.clock.now())
     verdicts = cycle(PATTERN)
     given: Counter[str] = Counter()
     for number, row in enumerate(waiting, start=1):

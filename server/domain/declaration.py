@@ -27,7 +27,7 @@ class Behaviour(TypedDict, total=False):
     check: Callable[[Change, Data | None], FieldErrors]
     derive: Callable[[Change, Data | None], Data]
     fold: Callable[[Data, tuple[Change, ...]], Data]
-    effects: Callable[[Change], Any]
+    waits: Callable[[Change], Any]
     is_closed: Callable[[Data], bool]
     claims: tuple[tuple[str, ...], ...]
     summary: tuple[str, ...]

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from server.casework.queries import OpenWork, open_work, waiting_for
+from server.casework.queries import OpenWork, all_work, waiting_for
 from server.people.principal import Principal
 from server.sync import queries
 from server.sync.kinds import RecordKind, Registry
@@ -88,6 +89,7 @@ def queue(
     registry: Registry,
     reader: Principal,
     *,
+    now: datetime,
     kind: str | None = None,
     after: int | None = None,
     limit: int = 200,
@@ -96,7 +98,7 @@ def queue(
 
     ``after`` is the key of the item behind which the page begins.
     """
-    works = waiting_for(session, reader, kind=kind, after=after, limit=limit)
+    works = waiting_for(session, reader, now=now, kind=kind, after=after, limit=limit)
     records = queries.find_records(session, [work.record for work in works])
     named = references(session, registry, reader, records.values())
     rows = (
@@ -107,9 +109,9 @@ def queue(
     return tuple(rows)
 
 
-def open_item(session: Session, record: str) -> OpenWork | None:
-    """What waits about ``record``, if anything does."""
-    return open_work(session, [record]).get(record)
+def clocks_of(session: Session, record: str) -> tuple[OpenWork, ...]:
+    """X8: all that waits or ever waited about ``record``, what was due first before the others."""
+    return all_work(session, record)
 
 
 def references(

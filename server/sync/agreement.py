@@ -82,7 +82,7 @@ def _look(mending: Mending, sync: Sync, *, after: int, lock: bool) -> list[Looke
             hash=row[10],
             told=retell(sync.registry, kind=row[2], record=row[1], versions=histories[row[0]]),
             feed=feeds[row[0]],
-            work=work.get(row[1]),
+            work=work.get(row[1], ()),
             compacted=floor > 0,
         )
         for row in found

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from server.casework.items import Effect
+from server.casework.items import Waits
 from server.people.principal import Principal
 from server.sync.kinds import Author, Data, Placement, RecordKind, Registry
 from server.sync.merge import ABSENT, FieldVersion, is_equal
@@ -59,7 +59,7 @@ class Written(Value, frozen=True):
 
     head: Head
     changed: Changes
-    effects: tuple[Effect, ...] = ()
+    waits: Waits = None
 
 
 class Decision(Value, frozen=True):

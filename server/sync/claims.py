@@ -83,7 +83,7 @@ def _stands(batch: Batch, holder: Holder) -> bool:
 def matches(batch: Batch, mutation: Mutation, head: Head, twins: Sequence[Holder]) -> list[Any]:
     """The records that name ``head`` and each of its ``twins`` to whoever manages a region."""
     made = [_match(batch, mutation, head, twin) for twin in twins]
-    return [created(one, effects=asked_of(batch, one, None)) for one in made]
+    return [created(one, waits=asked_of(batch, one, None)) for one in made]
 
 
 def _match(batch: Batch, mutation: Mutation, head: Head, twin: Holder) -> Head:

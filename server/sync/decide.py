@@ -290,7 +290,7 @@ def _withdraw(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -
         return _keep_only(batch, mutation, there, lost)
     head = replace(there, state=WITHDRAWN, version=there.version + 1)
     change = _change(batch, kind, there, there.fields, withdrawn=True)
-    written = Written(head=head, changed={}, effects=kind.effects(change))
+    written = Written(head=head, changed={}, waits=kind.waits(change))
     parent = batch.heads.get(there.parent) if there.parent else None
     writes = (written, *_fold(batch, parent, change))
     return Decision(outcome=_outcome(head, Merged(), ()), writes=writes)
@@ -408,7 +408,7 @@ def _next_version(
         placement=placement,
         aged=False,
     )
-    return Written(head=after, changed=changed, effects=kind.effects(change))
+    return Written(head=after, changed=changed, waits=kind.waits(change))
 
 
 def _fold(batch: Batch, parent: Head | None, change: Change) -> list[Written]:

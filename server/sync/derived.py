@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from server.casework import queue
-from server.casework.items import CloseItem, OpenItem
 from server.casework.queries import OpenWork
 from server.casework.queue import Asked
 from server.clock import from_wire
@@ -22,6 +21,7 @@ from server.sync.tables import LEAVE, PUT, WITHDRAWAL, Feed, Record
 from server.values import replace
 
 FEED, RECORD = as_table(Feed), as_table(Record)
+ELSEWHERE = "it stands in another region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Looked:
     told: Retold
     feed: Mapping[str, Sequence[FeedEntry]]
     """By scope, in the order of the feed."""
-    work: OpenWork | None
+    work: Sequence[OpenWork]
     compacted: bool
     """Whether old withdrawals and leaves have been removed from the feed."""
 
@@ -126,18 +126,16 @@ def _mend_feed(mending: Mending, one: Looked) -> None:
 
 
 def _item_differs(one: Looked) -> str:
-    asked = one.told.asked
-    wanted = (asked.role, asked.task) if isinstance(asked, OpenItem) else None
-    stands = (one.work.role, one.work.task) if one.work else None
+    wanted = sorted((item.role, item.task) for item in one.told.waits)
+    stands = sorted((work.role, work.task) for work in one.work)
     if wanted != stands:
         return f"{_said(stands)} instead of {_said(wanted)}"
-    if one.work and (one.work.region, one.work.kind) != (one.head.placement.region, one.head.kind):
-        return "it stands in another region"
-    return ""
+    here = (one.head.placement.region, one.head.kind)
+    return "" if all((work.region, work.kind) == here for work in one.work) else ELSEWHERE
 
 
-def _said(item: tuple[str, str] | None) -> str:
-    return " / ".join(item) if item else "nobody"
+def _said(items: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(" / ".join(item) for item in items) or "nobody"
 
 
 def _mend_item(mending: Mending, one: Looked) -> None:
@@ -145,11 +143,12 @@ def _mend_item(mending: Mending, one: Looked) -> None:
         record=one.head.id,
         kind=one.head.kind,
         region=one.head.placement.region,
-        effect=one.told.asked or CloseItem(),
+        waits=one.told.waits,
         is_new=False,
     )
     at = from_wire(one.told.asked_at or one.head.created_at)
     queue.apply(mending.session, [asked], by="verify", at=at)
+    queue.move(mending.session, {one.head.id: one.head.placement.region})
 
 
 @dataclass(frozen=True, slots=True)

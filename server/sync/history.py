@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from server.casework.items import Effect
+from server.casework.items import OpenItem
 from server.people.principal import Principal
 from server.sync.batch import LIVE, WITHDRAWN, Sender
 from server.sync.findings import What
@@ -39,9 +39,10 @@ class Retold:
     versions: dict[str, FieldVersion] = field(default_factory=dict)
     state: int = LIVE
     last: int = 0
-    asked: Effect | None = None
-    """The last thing that was asked of anybody."""
+    waits: tuple[OpenItem, ...] = ()
+    """All that waits for somebody."""
     asked_at: str = ""
+    """When that was said."""
     wrong: list[tuple[What, str]] = field(default_factory=list)
 
 
@@ -89,8 +90,9 @@ def _ask(
         withdrawn=one.state == WITHDRAWN,
         by=Principal(user=one.user, name="", session="", device=one.device),
     )
-    for effect in declared.effects(change):
-        told.asked, told.asked_at = effect, one.at
+    waits = declared.waits(change)
+    if waits is not None:
+        told.waits, told.asked_at = waits, one.at
 
 
 def comparable(versions: Mapping[str, FieldVersion]) -> dict[str, FieldVersion]:

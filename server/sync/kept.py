@@ -1,6 +1,6 @@
 """P6: the records that keep what did not win: conflicts and parked mutations. Pure."""
 
-from server.casework.items import Effect
+from server.casework.items import Waits
 from server.sync.batch import LIVE, Batch, Decision, Head, Written, changes
 from server.sync.kinds import Author, Change, Data, Placement
 from server.sync.merge import ABSENT, Merged
@@ -11,17 +11,17 @@ SETTLED = {"conflict": "resolved", "parked": "restored"}
 """The state of what was kept, once its values were brought back or settled otherwise."""
 
 
-def created(head: Head, effects: tuple[Effect, ...] = ()) -> Written:
+def created(head: Head, waits: Waits = None) -> Written:
     """The first version of a record that the server makes."""
     changed = {name: (ABSENT, value) for name, value in head.fields.items()}
-    return Written(head=head, changed=changed, effects=effects)
+    return Written(head=head, changed=changed, waits=waits)
 
 
-def asked_of(batch: Batch, head: Head, before: Data | None) -> tuple[Effect, ...]:
+def asked_of(batch: Batch, head: Head, before: Data | None) -> Waits:
     """Who must act on what was kept."""
     kind = batch.registry.get(head.kind)
     if kind is None:
-        return ()
+        return None
     change = Change(
         kind=head.kind,
         record=head.id,
@@ -30,7 +30,7 @@ def asked_of(batch: Batch, head: Head, before: Data | None) -> tuple[Effect, ...
         withdrawn=False,
         by=batch.sender,
     )
-    return kind.effects(change)
+    return kind.waits(change)
 
 
 def server_made(
@@ -117,7 +117,7 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
         placement=Placement(scopes=frozenset(scopes), region=region),
         parent=target.id if target else None,
     )
-    kept = created(head, effects=asked_of(batch, head, None))
+    kept = created(head, waits=asked_of(batch, head, None))
     return Decision(outcome=outcome, writes=(kept,))
 
 
@@ -182,4 +182,4 @@ def _closed(batch: Batch, head: Head, state: str, mutation: Mutation) -> Written
     written = dict.fromkeys(("state", "settled_by"), (version, None, None, version))
     after = replace(head, version=version, fields=fields, versions={**head.versions, **written})
     asked = asked_of(batch, after, head.fields)
-    return Written(head=after, changed=changes(head.fields, fields), effects=asked)
+    return Written(head=after, changed=changes(head.fields, fields), waits=asked)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from server.casework.items import Effect
+from server.casework.items import Waits
 from server.people.principal import Principal, Role
 from server.values import Value
 
@@ -95,9 +95,9 @@ def never_closed(_data: Data) -> bool:
     return False
 
 
-def no_effects(_change: Change) -> tuple[Effect, ...]:
-    """The effects of a kind that asks nobody to act."""
-    return ()
+def nobody_waits(_change: Change) -> Waits:
+    """Of a kind that asks nobody to act."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +136,8 @@ class RecordKind:
     """Server-owned fields that follow from the change (numbers, states, ``flags``)."""
     fold: Callable[[Data, tuple[Change, ...]], Data] = nothing_folded
     """Server-owned fields of this record that follow from children written beneath it."""
-    effects: Callable[[Change], tuple[Effect, ...]] = no_effects
-    """Who must act now."""
+    waits: Callable[[Change], Waits] = nobody_waits
+    """B1: all that waits for somebody from now on; None where the change leaves it as it is."""
     is_closed: Callable[[Data], bool] = never_closed
     """Whether nothing is to be done about the record any more, so that it may leave devices."""
     summary: tuple[str, ...] = ()

@@ -276,12 +276,12 @@ def _asked(decided: Sequence[Decided]) -> list[Asked]:
             record=written.head.id,
             kind=written.head.kind,
             region=written.head.placement.region,
-            effect=effect,
+            waits=written.waits,
             is_new=written.head.key is None,
         )
         for item in decided
         for written in item.writes
-        for effect in written.effects
+        if written.waits is not None
     ]
 
 

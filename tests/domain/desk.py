@@ -90,5 +90,7 @@ class Desk:
     def queue(self, reviewer: Principal) -> list[tuple[str, str]]:
         """(record, task) of what waits for ``reviewer``, in order."""
         registry = self.company.services.sync.registry
-        rows = queries.queue(self.company.store, registry, reviewer)
+        rows = queries.queue(
+            self.company.store, registry, reviewer, now=self.company.services.clock.now()
+        )
         return [(row.record.id, row.work.task) for row in rows]

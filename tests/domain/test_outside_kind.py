@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from server.app import create_app, open_store
-from server.casework.items import Effect, OpenItem
+from server.casework.items import OpenItem, Waits
 from server.domain import queries, shapes
 from server.domain.declaration import kind_from_schema
 from server.extensions import db
@@ -38,9 +38,9 @@ def place(_rack: Data, by: Author) -> Placement:
     return Placement(scopes=scopes, region=by.home_region)
 
 
-def effects(change: Change) -> tuple[Effect, ...]:
+def waits(change: Change) -> Waits:
     wanted = OpenItem(Role.REGION_MANAGER, "measure", timedelta(hours=1))
-    return (wanted,) if change.before is None else ()
+    return (wanted,) if change.before is None else None
 
 
 RACK = kind_from_schema(
@@ -49,7 +49,7 @@ RACK = kind_from_schema(
     zh="货架",
     en="Rack",
     place=place,
-    effects=effects,
+    waits=waits,
     office_roles=frozenset({Role.REGION_MANAGER}),
     summary=("shelf",),
     label="shelf",
@@ -85,7 +85,9 @@ def test_a_kind_from_outside_is_pushed_queued_pulled_and_shown(desk: Desk) -> No
     shot = desk.create(rep, "photo", **photo(parent_kind="rack", parent=rack))
     assert desk.queue(manager) == [(rack, "measure")]
     registry = desk.company.services.sync.registry
-    (row,) = queries.queue(desk.company.store, registry, manager)
+    (row,) = queries.queue(
+        desk.company.store, registry, manager, now=desk.company.services.clock.now()
+    )
     assert (row.label, row.summary) == ("A-3", (("shelf", "A-3"),))
     assert [one.record for one in queries.photos_of(desk.company.store, rack)] == [shot]
     held = pulled(desk, rep)

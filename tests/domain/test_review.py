@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from server.casework.queries import open_work
 from server.domain import queries
 from server.errors import Problem
 from server.people.principal import Role
@@ -82,8 +83,7 @@ def test_x2_x3_b1_a_case_waits_unsigned_then_for_intake_with_a_term_from_its_sig
     assert "batch" not in data["missing_tags"]
     assert desk.queue(manager) == []
     assert desk.queue(officer) == [(found, "intake")]
-    item = queries.open_item(desk.company.store, found)
-    assert item is not None
+    (item,) = open_work(desk.company.store, [found])[found]
     assert item.due_at == desk.company.services.clock.now() + timedelta(hours=24)
 
 
@@ -149,7 +149,9 @@ def test_b1_a_row_of_the_queue_names_the_customer_only_to_who_may_open_it(desk: 
     shop = desk.create(rep, "customer", name="好又多", customer_type="store")
     went = desk.create(rep, "visit", **visit(customer=shop))
     registry = desk.company.services.sync.registry
-    (row,) = queries.queue(desk.company.store, registry, manager)
+    (row,) = queries.queue(
+        desk.company.store, registry, manager, now=desk.company.services.clock.now()
+    )
     assert row.references["customer"].label == "好又多"
     assert dict(row.summary)["purpose"] == "routine"
     stranger = desk.reviewer(Role.REGION_MANAGER, "south")

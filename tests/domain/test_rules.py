@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from server.api.kinds import describe_kinds
-from server.casework.items import CloseItem, OpenItem
+from server.casework.items import OpenItem
 from server.domain import all_kinds
 from server.domain.positions import distance_m
 from server.people.principal import Role
@@ -172,7 +172,7 @@ def test_v4_v5_a_visit_report_hangs_under_its_visit_and_waits_for_the_region_man
     kind = KINDS["visit_report"]
     assert kind.parent == "visit"
     report = create("visit_report", {"visit": CASE, "summary": "ok"})
-    assert kind.effects(change("visit_report", report)) == (
+    assert kind.waits(change("visit_report", report)) == (
         OpenItem(Role.REGION_MANAGER, "review", timedelta(hours=POLICY.visits.review_hours)),
     )
     assert kind.fields["guidance"].writers == {"office"}
@@ -303,12 +303,12 @@ def test_x3_a_managers_signature_sent_by_a_rep_is_flagged() -> None:
 
 def test_x3_b1_an_unsigned_case_waits_for_its_region_and_starts_no_intake() -> None:
     record = create("cross_region_case", case())
-    opened = CASES.effects(change("cross_region_case", record))
+    opened = CASES.waits(change("cross_region_case", record))
     assert opened == (
         OpenItem(Role.REGION_MANAGER, "unsigned", timedelta(hours=POLICY.cases.unsigned_hours)),
     )
     done = folded(record, *signed("affected_dealer", "region_manager"))
-    assert CASES.effects(change("cross_region_case", done, before=record)) == (
+    assert CASES.waits(change("cross_region_case", done, before=record)) == (
         OpenItem(Role.MARKET_OFFICER, "intake", timedelta(hours=POLICY.cases.intake_hours)),
     )
 
@@ -328,21 +328,21 @@ def test_r1_a_receipt_has_exact_money_and_belongs_to_its_sender_at_home() -> Non
 def test_b1_a_new_record_opens_an_item_once_and_a_decision_closes_it(
     kind: str, data: dict[str, Any]
 ) -> None:
-    effects = KINDS[kind].effects
+    waits = KINDS[kind].waits
     record = create(kind, data)
-    (opened,) = effects(change(kind, record))
+    (opened,) = waits(change(kind, record))
     assert isinstance(opened, OpenItem)
     assert opened.role == Role.REGION_MANAGER
     touched = {**record, "note": "x"}
-    assert effects(change(kind, touched, before=record)) == ()
+    assert waits(change(kind, touched, before=record)) is None
     decided = patch(kind, record, by=OFFICER, **decision("accepted"))
-    assert effects(change(kind, decided, before=record)) == (CloseItem(),)
+    assert waits(change(kind, decided, before=record)) == ()
 
 
 def test_b1_a_withdrawn_record_waits_for_nobody() -> None:
     record = create("visit", visit())
     gone = change("visit", record, before=record, withdrawn=True)
-    assert KINDS["visit"].effects(gone) == (CloseItem(),)
+    assert KINDS["visit"].waits(gone) == ()
 
 
 def test_b1_what_was_returned_waits_again_when_its_device_mends_it() -> None:
@@ -351,7 +351,7 @@ def test_b1_what_was_returned_waits_again_when_its_device_mends_it() -> None:
     assert returned["state"] == "returned"
     mended = patch("visit", returned, topics="价格")
     assert mended["state"] == "submitted"
-    (opened,) = KINDS["visit"].effects(change("visit", mended, before=returned))
+    (opened,) = KINDS["visit"].waits(change("visit", mended, before=returned))
     assert isinstance(opened, OpenItem)
     again = patch("visit", mended, by=OFFICER, **decision("returned", "2026-03-03T09:00:00Z"))
     assert again["state"] == "returned"

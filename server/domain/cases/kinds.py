@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from server.casework.items import Effect, OpenItem
+from server.casework.items import OpenItem, Waits
 from server.domain.cases import rules
 from server.domain.cases.schemas import CrossRegionCase
 from server.domain.declaration import kind_from_schema
@@ -28,7 +28,7 @@ def cross_region_case_kind(policy: Policy) -> RecordKind:
     def fold(case: Data, children: tuple[Change, ...]) -> Data:
         return rules.fold_case(case, children, limits)
 
-    def effects(change: Change) -> tuple[Effect, ...]:
+    def waits(change: Change) -> Waits:
         return b1_items(change, steps)
 
     return kind_from_schema(
@@ -42,7 +42,7 @@ def cross_region_case_kind(policy: Policy) -> RecordKind:
         check=lambda change, _parent: b2_reasoned(change),
         derive=derive,
         fold=fold,
-        effects=effects,
+        waits=waits,
         is_closed=is_decided,
         summary=("affected_market", "accused", "found_at", "missing_tags", "flags"),
         label="accused",

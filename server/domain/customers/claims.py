@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from server.casework.items import CloseItem, Effect, OpenItem
+from server.casework.items import OpenItem, Waits
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
 from server.domain.shapes import BOTH, SERVER, Shape
@@ -46,11 +46,11 @@ def k2_answered_by_manager(change: Change, _parent: Data | None) -> FieldErrors:
     return dict.fromkeys(said, "office_only")
 
 
-def k2_effects(change: Change, term: timedelta) -> tuple[Effect, ...]:
+def k2_waits(change: Change, term: timedelta) -> Waits:
     """B1: a match waits for an answer, once."""
     if "answer" in change.after:
-        return (CloseItem(),)
-    return (OpenItem(Role.REGION_MANAGER, "compare", term),) if change.before is None else ()
+        return ()
+    return (OpenItem(Role.REGION_MANAGER, "compare", term),) if change.before is None else None
 
 
 def claim_match_kind(policy: Policy) -> RecordKind:
@@ -67,7 +67,7 @@ def claim_match_kind(policy: Policy) -> RecordKind:
         derive=lambda change, _parent: {
             "state": "answered" if "answer" in change.after else "open"
         },
-        effects=lambda change: k2_effects(change, term),
+        waits=lambda change: k2_waits(change, term),
         is_closed=lambda match: match.get("state") == "answered",
         summary=("record_kind", "captured", "earlier_captured", "state"),
         label="record_kind",

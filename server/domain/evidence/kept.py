@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from server.casework.items import CloseItem, Effect, OpenItem
+from server.casework.items import OpenItem, Waits
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
 from server.domain.evidence.kinds import SEES_EVIDENCE
@@ -69,12 +69,12 @@ NEEDS_A_MANAGER = frozenset({"device_revoked", "moved"})
 """Refusals that their sender cannot mend: a manager restores what was sent, or dismisses it."""
 
 
-def ask_manager(change: Change, term: timedelta) -> tuple[Effect, ...]:
+def ask_manager(change: Change, term: timedelta) -> Waits:
     """B1: who must look at what was refused; nobody where the sender corrects it himself."""
     if change.after.get("state") != "open":
-        return (CloseItem(),)
-    if change.before is not None or change.after.get("code") not in NEEDS_A_MANAGER:
         return ()
+    if change.before is not None or change.after.get("code") not in NEEDS_A_MANAGER:
+        return None
     return (OpenItem(Role.REGION_MANAGER, "parked", term),)
 
 
@@ -114,7 +114,7 @@ def parked_kind(policy: Policy) -> RecordKind:
         office_roles=SEES_EVIDENCE,
         check=dismissed_by_manager,
         follow=follow_target,
-        effects=lambda change: ask_manager(change, term),
+        waits=lambda change: ask_manager(change, term),
         summary=("record_kind", "code", "state"),
         label="record_kind",
     )

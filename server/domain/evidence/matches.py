@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from server.casework.items import CloseItem, Effect, OpenItem
+from server.casework.items import OpenItem, Waits
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
 from server.domain.evidence.kinds import SEES_EVIDENCE
@@ -80,12 +80,12 @@ def b3_reasoned(change: Change, _parent: Data | None) -> FieldErrors:
     return {name: "required" for name in ("answered_by", "answered_at") if name not in after}
 
 
-def b3_effects(change: Change, limits: Photos) -> tuple[Effect, ...]:
+def b3_waits(change: Change, limits: Photos) -> Waits:
     """B1: what weighs enough waits for an answer, once."""
     if change.withdrawn or "answer" in change.after:
-        return (CloseItem(),)
-    if change.before is not None or change.after["weight"] < limits.ask_from:
         return ()
+    if change.before is not None or change.after["weight"] < limits.ask_from:
+        return None
     term = timedelta(hours=limits.match_hours)
     return (OpenItem(b3_asked(change.after["why"]), "compare", term),)
 
@@ -104,7 +104,7 @@ def photo_match_kind(policy: Policy) -> RecordKind:
         derive=lambda change, _parent: {
             "state": "answered" if "answer" in change.after else "open"
         },
-        effects=lambda change: b3_effects(change, policy.photos),
+        waits=lambda change: b3_waits(change, policy.photos),
         is_closed=lambda match: match.get("state") == "answered",
         summary=("why", "days", "distance"),
         label="tier",

@@ -1,6 +1,6 @@
 """The kind ``receipt``."""
 
-from server.casework.items import Effect
+from server.casework.items import Waits
 from server.domain.declaration import kind_from_schema
 from server.domain.money import rules
 from server.domain.money.schemas import Receipt
@@ -21,7 +21,7 @@ def receipt_kind(policy: Policy) -> RecordKind:
     """R1: an expense document, reviewed by the region manager."""
     steps = review_step(Role.REGION_MANAGER, "review", policy.receipts.review_hours)
 
-    def effects(change: Change) -> tuple[Effect, ...]:
+    def waits(change: Change) -> Waits:
         return b1_items(change, steps)
 
     return kind_from_schema(
@@ -36,7 +36,7 @@ def receipt_kind(policy: Policy) -> RecordKind:
         derive=lambda change, _parent: derive_review(change),
         fold=reopen_on_evidence,
         claims=(("number", "seller", "amount"),),
-        effects=effects,
+        waits=waits,
         is_closed=is_decided,
         summary=("kind", "amount", "currency", "date", "seller"),
         label="seller",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from server.casework.items import CloseItem, Effect, OpenItem
+from server.casework.items import OpenItem, Waits
 from server.clock import from_wire
 from server.domain.positions import with_flags
 from server.people.principal import Role
@@ -88,14 +88,14 @@ def b2_reasoned(change: Change) -> FieldErrors:
     return {name: "required" for name, value in said.items() if not value}
 
 
-def b1_items(change: Change, steps: Mapping[str, OpenItem]) -> tuple[Effect, ...]:
+def b1_items(change: Change, steps: Mapping[str, OpenItem]) -> Waits:
     """B1: a state in ``steps`` has somebody who must act; the term starts when it is entered."""
     if change.withdrawn:
-        return (CloseItem(),)
-    state = change.after.get("state")
-    if change.before is not None and change.before.get("state") == state:
         return ()
-    return (steps.get(str(state), CloseItem()),)
+    state = str(change.after.get("state"))
+    if change.before is not None and change.before.get("state") == state:
+        return None
+    return (steps[state],) if state in steps else ()
 
 
 def review_step(role: Role, task: str, hours: int) -> dict[str, OpenItem]:

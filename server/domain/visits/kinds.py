@@ -1,6 +1,6 @@
 """The kinds ``visit`` and ``visit_report``."""
 
-from server.casework.items import Effect
+from server.casework.items import Waits
 from server.domain.declaration import kind_from_schema
 from server.domain.review.rules import (
     b1_items,
@@ -25,7 +25,7 @@ def visit_kind(policy: Policy) -> RecordKind:
     def derive(change: Change, customer: Data | None) -> Data:
         return rules.derive_visit(change, customer, limits)
 
-    def effects(change: Change) -> tuple[Effect, ...]:
+    def waits(change: Change) -> Waits:
         return b1_items(change, steps)
 
     return kind_from_schema(
@@ -39,7 +39,7 @@ def visit_kind(policy: Policy) -> RecordKind:
         check=rules.check_visit,
         derive=derive,
         fold=reopen_on_evidence,
-        effects=effects,
+        waits=waits,
         is_closed=is_decided,
         summary=("customer", "purpose", "check_in", "result", "flags"),
         label="purpose",
@@ -50,7 +50,7 @@ def visit_report_kind(policy: Policy) -> RecordKind:
     """V4, V5: the report of a visit, marked reviewed or returned by a manager."""
     steps = review_step(Role.REGION_MANAGER, "review", policy.visits.review_hours)
 
-    def effects(change: Change) -> tuple[Effect, ...]:
+    def waits(change: Change) -> Waits:
         return b1_items(change, steps)
 
     return kind_from_schema(
@@ -64,7 +64,7 @@ def visit_report_kind(policy: Policy) -> RecordKind:
         check=lambda change, _visit: b2_reasoned(change),
         derive=lambda change, _visit: derive_review(change),
         fold=reopen_on_evidence,
-        effects=effects,
+        waits=waits,
         is_closed=is_decided,
         summary=("visit", "summary"),
         label="summary",
