@@ -94,6 +94,13 @@ def all_work(session: Session, record: str) -> tuple[OpenWork, ...]:
     return _by_record(session, Item.record == record).get(record, ())
 
 
+def told_since(session: Session, since: str) -> tuple[OpenWork, ...]:
+    """X8: items, open or closed by now, that a tick has warned of or found missed since then."""
+    told = or_(Item.warned_at >= since, Item.missed_at >= since)
+    found = session.scalars(select(Item).where(told).order_by(Item.key))
+    return tuple(_work(item) for item in found)
+
+
 def _by_record(session: Session, which: ColumnElement[bool]) -> Mapping[str, tuple[OpenWork, ...]]:
     found: dict[str, list[OpenWork]] = defaultdict(list)
     for item in session.scalars(select(Item).where(which).order_by(Item.due_at, Item.key)):

@@ -10,6 +10,8 @@ from server.db import Base
 Key = BigInteger().with_variant(Integer, "sqlite")
 OPEN = text("closed_at IS NULL")
 TOLD_ON = text("closed_at IS NULL AND escalated_to IS NOT NULL")
+WARNED = text("warned_at IS NOT NULL")
+MISSED = text("missed_at IS NOT NULL")
 RUNNING = text("closed_at IS NULL AND paused_at IS NULL")
 
 
@@ -39,6 +41,8 @@ class Item(Base):
         ),
         Index("ix_item_next", "next_at", sqlite_where=RUNNING, postgresql_where=RUNNING),
         Index("ix_item_record", "record"),
+        Index("ix_item_warned_at", "warned_at", sqlite_where=WARNED, postgresql_where=WARNED),
+        Index("ix_item_missed_at", "missed_at", sqlite_where=MISSED, postgresql_where=MISSED),
     )
 
     key: Mapped[int] = mapped_column(Key, primary_key=True)

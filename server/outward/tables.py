@@ -21,13 +21,15 @@ Key = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Place(Base):
-    """One row: how far the feed was followed, and the last number that an event was given."""
+    """One row: how far feed and clocks were followed, and the last number given to an event."""
 
     __tablename__ = "event_place"
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     feed: Mapped[int] = mapped_column(Key, default=0)
     issued: Mapped[int] = mapped_column(Key, default=0)
+    clocks: Mapped[str] = mapped_column(String(30), default="", server_default="")
+    """When the newest clock spoke whose events were taken down."""
 
 
 class Followed(Base):
