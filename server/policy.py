@@ -1,14 +1,113 @@
 """The company's policy: every threshold, term and list that DOMAIN rules name. Data, no rules."""
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-DEFAULTS = Path(__file__).with_name("policy.toml")
+from server.roles import Role
 
-Hours = Annotated[int, msgspec.Meta(gt=0)]
+DEFAULTS = Path(__file__).with_name("policy.toml")
+ROUND_THE_CLOCK = "always"
+"""The calendar of a term that names none."""
+
+TIME = r"(([01]\d|2[0-3]):[0-5]\d|24:00)"
+Span = Annotated[str, msgspec.Meta(pattern=f"^{TIME}-{TIME}$")]
+"""A stretch of a day, such as ``09:00-12:00``; ``24:00`` is its end."""
+Day = tuple[Span, ...]
+Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+
+
+class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """X8: when people work: a week from Monday on, days off, days with hours of their own."""
+
+    zone: str
+    week: Annotated[tuple[Day, ...], msgspec.Meta(min_length=7, max_length=7)]
+    holidays: tuple[date, ...] = ()
+    workdays: dict[date, Day] = {}
+
+    def __post_init__(self) -> None:
+        """Refuses an unknown zone, a week without work and spans that are not in order."""
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {self.zone!r}") from error
+        if not any(self.week):
+            raise ValueError("a week without working time lets no term ever run out")
+        for day in (*self.week, *self.workdays.values()):
+            times = [time for span in day for time in span.split("-")]
+            if times != sorted(set(times)):
+                raise ValueError(f"{', '.join(day)}: spans follow each other and never meet")
+
+
+class Term(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """X8: how long something may take in the time of a calendar, and who is told of it when."""
+
+    minutes: Count = 0
+    hours: Count = 0
+    days: Count = 0
+    """Of 24 hours of the calendar."""
+    calendar: str = ROUND_THE_CLOCK
+    warn_minutes: Count = 0
+    """So long before it is due, in the same time; added to ``warn_hours``."""
+    warn_hours: Count = 0
+    escalate: tuple[Role, ...] = ()
+    """Who is told of a missed one, one after the other."""
+
+    def __post_init__(self) -> None:
+        """Refuses a term of no length, and a warning before it has begun."""
+        if not self.whole_minutes > self.warning_minutes:
+            raise ValueError("a term is longer than nothing, and than its warning")
+
+    @property
+    def whole_minutes(self) -> int:
+        """The length of the term."""
+        return self.minutes + 60 * self.hours + 24 * 60 * self.days
+
+    @property
+    def warning_minutes(self) -> int:
+        """How long before it is due somebody is reminded."""
+        return self.warn_minutes + 60 * self.warn_hours
+
+
+class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """X8: every clock that anything runs by, called by its rule."""
+
+    b1_default: Term
+    b3_match: Term
+    f2_clerk: Term
+    f2_manager: Term
+    f2_on_site: Term
+    f2_opinion: Term
+    f2_technical: Term
+    f2_done: Term
+    f3_complaint: Term
+    f3_inspection: Term
+    f3_press: Term
+    f4_answer: Term
+    f4_plain: Term
+    f4_progress: Term
+    f5_approval: Term
+    f6_link: Term
+    r1_review: Term
+    supplement_wanted: Term
+    v5_review: Term
+    x3_unsigned: Term
+    x4_intake: Term
+    x5_trace: Term
+    x6_notice: Term
+    x6_rebuttal: Term
+    x7_facts: Term
+    x7_decision_region: Term
+    x7_decision_market: Term
+    x10_intake: Term
+    x14_approval: Term
+    x14_top_up: Term
+    x15_decision_region: Term
+    x15_decision_market: Term
 
 
 class Sync(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -20,23 +119,20 @@ class Sync(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Visits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """V3, V5, V9: check-in limits, review term and the store checklist (code → zh / en)."""
+    """V3, V9: check-in limits and the store checklist (code → zh / en)."""
 
     radius_m: int
     position_age_minutes: int
-    review_hours: Hours
     checklist_version: int
     checklist: dict[str, str]
 
 
 class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """X2 to X4: tags that the form asks for, signatures, intake term."""
+    """X2, X3: tags that the form asks for, and signatures."""
 
     required_tags: tuple[str, ...]
     required_signatures: tuple[str, ...]
     signature_stand_ins: dict[str, tuple[str, ...]]
-    intake_hours: Hours
-    unsigned_hours: Hours
 
 
 class Links(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,9 +145,8 @@ class Links(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Receipts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """R1: review term and the currency a form starts with."""
+    """R1: the currency a form starts with."""
 
-    review_hours: Hours
     currency: str
 
 
@@ -68,14 +163,12 @@ class Photos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reshot: int
     most_matches: int
     ask_from: int
-    match_hours: Hours
 
 
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """B2: reasons offered with a decision, by verdict."""
 
     undo_seconds: int
-    default_hours: Hours
     reasons: dict[str, tuple[str, ...]]
 
 
@@ -84,6 +177,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     version: int
     sync: Sync
+    calendars: dict[str, Calendar]
+    terms: Terms
     visits: Visits
     cases: Cases
     links: Links

@@ -2,30 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from server.people.keys import PublicKey
+from server.roles import Role
 
-
-class Role(StrEnum):
-    """The roles of DOMAIN *Who*; each name is what the wire and the policy use."""
-
-    REP = "rep"
-    REGION_MANAGER = "region_manager"
-    SALES_MANAGER = "sales_manager"
-    MARKET_OFFICER = "market_officer"
-    MARKET_INSPECTOR = "market_inspector"
-    LOGISTICS_OFFICER = "logistics_officer"
-    SALES_CLERK = "sales_clerk"
-    SERVICE_OFFICER = "service_officer"
-    TECHNICAL_OFFICER = "technical_officer"
-    SALES_DIRECTOR = "sales_director"
-    GENERAL_MANAGER = "general_manager"
-    FINANCE_OFFICER = "finance_officer"
-    CASHIER = "cashier"
-    WAREHOUSE_OFFICER = "warehouse_officer"
-    ADMINISTRATOR = "administrator"
-
+__all__ = ["MANAGERS", "Grant", "Principal", "Role"]
 
 MANAGERS = frozenset({Role.REGION_MANAGER, Role.SALES_MANAGER})
 """Roles whose devices also hold the region scopes of their subtree."""

@@ -1,13 +1,13 @@
 """The rules of the kinds, as pure functions of records and changes."""
 
 import dataclasses
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from server.api.kinds import describe_kinds
 from server.casework.items import OpenItem
+from server.casework.terms import open_item
 from server.domain import all_kinds
 from server.domain.positions import distance_m
 from server.people.principal import Role
@@ -173,7 +173,7 @@ def test_v4_v5_a_visit_report_hangs_under_its_visit_and_waits_for_the_region_man
     assert kind.parent == "visit"
     report = create("visit_report", {"visit": CASE, "summary": "ok"})
     assert kind.waits(change("visit_report", report)) == (
-        OpenItem(Role.REGION_MANAGER, "review", timedelta(hours=POLICY.visits.review_hours)),
+        open_item(POLICY, POLICY.terms.v5_review, Role.REGION_MANAGER, "review"),
     )
     assert kind.fields["guidance"].writers == {"office"}
 
@@ -304,12 +304,10 @@ def test_x3_a_managers_signature_sent_by_a_rep_is_flagged() -> None:
 def test_x3_b1_an_unsigned_case_waits_for_its_region_and_starts_no_intake() -> None:
     record = create("cross_region_case", case())
     opened = CASES.waits(change("cross_region_case", record))
-    assert opened == (
-        OpenItem(Role.REGION_MANAGER, "unsigned", timedelta(hours=POLICY.cases.unsigned_hours)),
-    )
+    assert opened == (open_item(POLICY, POLICY.terms.x3_unsigned, Role.REGION_MANAGER, "unsigned"),)
     done = folded(record, *signed("affected_dealer", "region_manager"))
     assert CASES.waits(change("cross_region_case", done, before=record)) == (
-        OpenItem(Role.MARKET_OFFICER, "intake", timedelta(hours=POLICY.cases.intake_hours)),
+        open_item(POLICY, POLICY.terms.x4_intake, Role.MARKET_OFFICER, "intake"),
     )
 
 

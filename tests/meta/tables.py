@@ -10,7 +10,7 @@ import msgspec
 from server.cli import cli
 from server.domain import all_kinds
 from server.errors import CODES
-from server.policy import Policy, load
+from server.policy import ROUND_THE_CLOCK, Policy, Term, load
 from server.settings import Settings
 from server.sync.kinds import RecordKind
 
@@ -67,7 +67,16 @@ def policy() -> Iterator[tuple[str, str]]:
             yield f"{section.name}.{field.name}", _said(getattr(held, field.name))
 
 
+def _term(term: Term) -> str:
+    """Its length, and its calendar unless it runs day and night."""
+    parts = ((term.days, "d"), (term.hours, "h"), (term.minutes, "min"))
+    length = " ".join(f"{amount} {unit}" for amount, unit in parts if amount)
+    return f"`{length}`" if term.calendar == ROUND_THE_CLOCK else f"`{length}, {term.calendar}`"
+
+
 def _said(value: object) -> str:
+    if isinstance(value, Term):
+        return _term(value)
     if value is None or value == "":
         return ""
     if isinstance(value, bool):

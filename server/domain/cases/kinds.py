@@ -1,8 +1,7 @@
 """The kind ``cross_region_case``."""
 
-from datetime import timedelta
-
-from server.casework.items import OpenItem, Waits
+from server.casework.items import Waits
+from server.casework.terms import open_item
 from server.domain.cases import rules
 from server.domain.cases.schemas import CrossRegionCase
 from server.domain.declaration import kind_from_schema
@@ -14,12 +13,10 @@ from server.sync.kinds import Change, Data, RecordKind
 
 def cross_region_case_kind(policy: Policy) -> RecordKind:
     """X1 to X3: taken in by the market department once it is signed."""
-    limits = policy.cases
+    limits, terms = policy.cases, policy.terms
     steps = {
-        rules.UNSIGNED: OpenItem(
-            Role.REGION_MANAGER, "unsigned", timedelta(hours=limits.unsigned_hours)
-        ),
-        SUBMITTED: OpenItem(Role.MARKET_OFFICER, "intake", timedelta(hours=limits.intake_hours)),
+        rules.UNSIGNED: open_item(policy, terms.x3_unsigned, Role.REGION_MANAGER, "unsigned"),
+        SUBMITTED: open_item(policy, terms.x4_intake, Role.MARKET_OFFICER, "intake"),
     }
 
     def derive(change: Change, _parent: Data | None) -> Data:

@@ -1,8 +1,7 @@
 """K2: the kind ``claim_match``: two records that are likely of the same. A person judges them."""
 
-from datetime import timedelta
-
 from server.casework.items import OpenItem, Waits
+from server.casework.terms import open_item
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
 from server.domain.shapes import BOTH, SERVER, Shape
@@ -46,16 +45,16 @@ def k2_answered_by_manager(change: Change, _parent: Data | None) -> FieldErrors:
     return dict.fromkeys(said, "office_only")
 
 
-def k2_waits(change: Change, term: timedelta) -> Waits:
+def k2_waits(change: Change, item: OpenItem) -> Waits:
     """B1: a match waits for an answer, once."""
     if "answer" in change.after:
         return ()
-    return (OpenItem(Role.REGION_MANAGER, "compare", term),) if change.before is None else None
+    return (item,) if change.before is None else None
 
 
 def claim_match_kind(policy: Policy) -> RecordKind:
     """K2: made by the engine where a claim key was taken already; nobody is merged by it."""
-    term = timedelta(hours=policy.review.default_hours)
+    item = open_item(policy, policy.terms.b1_default, Role.REGION_MANAGER, "compare")
     return kind_from_schema(
         ClaimMatch,
         "claim_match",
@@ -67,7 +66,7 @@ def claim_match_kind(policy: Policy) -> RecordKind:
         derive=lambda change, _parent: {
             "state": "answered" if "answer" in change.after else "open"
         },
-        waits=lambda change: k2_waits(change, term),
+        waits=lambda change: k2_waits(change, item),
         is_closed=lambda match: match.get("state") == "answered",
         summary=("record_kind", "captured", "earlier_captured", "state"),
         label="record_kind",

@@ -1,8 +1,7 @@
 """P6: the kinds ``conflict`` and ``parked``: what lost and what was refused, kept by the engine."""
 
-from datetime import timedelta
-
 from server.casework.items import OpenItem, Waits
+from server.casework.terms import open_item
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
 from server.domain.evidence.kinds import SEES_EVIDENCE
@@ -69,13 +68,13 @@ NEEDS_A_MANAGER = frozenset({"device_revoked", "moved"})
 """Refusals that their sender cannot mend: a manager restores what was sent, or dismisses it."""
 
 
-def ask_manager(change: Change, term: timedelta) -> Waits:
+def ask_manager(change: Change, item: OpenItem) -> Waits:
     """B1: who must look at what was refused; nobody where the sender corrects it himself."""
     if change.after.get("state") != "open":
         return ()
     if change.before is not None or change.after.get("code") not in NEEDS_A_MANAGER:
         return None
-    return (OpenItem(Role.REGION_MANAGER, "parked", term),)
+    return (item,)
 
 
 def dismissed_by_manager(change: Change, _parent: Data | None) -> FieldErrors:
@@ -104,7 +103,7 @@ def conflict_kind() -> RecordKind:
 
 def parked_kind(policy: Policy) -> RecordKind:
     """Made by a refusal; restored by whoever may write the target, dismissed by a manager."""
-    term = timedelta(hours=policy.review.default_hours)
+    item = open_item(policy, policy.terms.b1_default, Role.REGION_MANAGER, "parked")
     return kind_from_schema(
         Parked,
         "parked",
@@ -114,7 +113,7 @@ def parked_kind(policy: Policy) -> RecordKind:
         office_roles=SEES_EVIDENCE,
         check=dismissed_by_manager,
         follow=follow_target,
-        waits=lambda change: ask_manager(change, term),
+        waits=lambda change: ask_manager(change, item),
         summary=("record_kind", "code", "state"),
         label="record_kind",
     )

@@ -1,14 +1,13 @@
 """B3, R1: the kind ``photo_match``: two photos that show the same. A person judges them."""
 
-from datetime import timedelta
-
-from server.casework.items import OpenItem, Waits
+from server.casework.items import Waits
+from server.casework.terms import open_item
 from server.domain import shapes
 from server.domain.declaration import kind_from_schema
 from server.domain.evidence.kinds import SEES_EVIDENCE
 from server.domain.evidence.rules import b3_asked
 from server.domain.shapes import OFFICE, SERVER, Shape
-from server.policy import Photos, Policy
+from server.policy import Policy
 from server.sync.kinds import Author, Change, Data, FieldErrors, Placement, RecordKind
 
 TIERS = {
@@ -80,14 +79,14 @@ def b3_reasoned(change: Change, _parent: Data | None) -> FieldErrors:
     return {name: "required" for name in ("answered_by", "answered_at") if name not in after}
 
 
-def b3_waits(change: Change, limits: Photos) -> Waits:
+def b3_waits(change: Change, policy: Policy) -> Waits:
     """B1: what weighs enough waits for an answer, once."""
     if change.withdrawn or "answer" in change.after:
         return ()
-    if change.before is not None or change.after["weight"] < limits.ask_from:
+    if change.before is not None or change.after["weight"] < policy.photos.ask_from:
         return None
-    term = timedelta(hours=limits.match_hours)
-    return (OpenItem(b3_asked(change.after["why"]), "compare", term),)
+    asked = b3_asked(change.after["why"])
+    return (open_item(policy, policy.terms.b3_match, asked, "compare"),)
 
 
 def photo_match_kind(policy: Policy) -> RecordKind:
@@ -104,7 +103,7 @@ def photo_match_kind(policy: Policy) -> RecordKind:
         derive=lambda change, _parent: {
             "state": "answered" if "answer" in change.after else "open"
         },
-        waits=lambda change: b3_waits(change, policy.photos),
+        waits=lambda change: b3_waits(change, policy),
         is_closed=lambda match: match.get("state") == "answered",
         summary=("why", "days", "distance"),
         label="tier",

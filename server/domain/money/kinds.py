@@ -19,7 +19,7 @@ from server.sync.kinds import Change, RecordKind
 
 def receipt_kind(policy: Policy) -> RecordKind:
     """R1: an expense document, reviewed by the region manager."""
-    steps = review_step(Role.REGION_MANAGER, "review", policy.receipts.review_hours)
+    steps = review_step(policy, policy.terms.r1_review)
 
     def waits(change: Change) -> Waits:
         return b1_items(change, steps)

@@ -1,12 +1,13 @@
 """States of a reviewed record and who must act in each. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 
 from server.casework.items import OpenItem, Waits
+from server.casework.terms import open_item
 from server.clock import from_wire
 from server.domain.positions import with_flags
 from server.people.principal import Role
+from server.policy import Policy, Term
 from server.sync.kinds import Change, Data, FieldErrors
 
 SUBMITTED = "submitted"
@@ -98,6 +99,6 @@ def b1_items(change: Change, steps: Mapping[str, OpenItem]) -> Waits:
     return (steps[state],) if state in steps else ()
 
 
-def review_step(role: Role, task: str, hours: int) -> dict[str, OpenItem]:
+def review_step(policy: Policy, term: Term) -> dict[str, OpenItem]:
     """The only step of a plain review."""
-    return {SUBMITTED: OpenItem(role, task, timedelta(hours=hours))}
+    return {SUBMITTED: open_item(policy, term, Role.REGION_MANAGER, "review")}
