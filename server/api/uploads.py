@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 
@@ -71,7 +72,8 @@ def create(principal: Principal) -> Response:
     tus.check_version(request)
     wish = _wish(principal)
     make = joining.create_joined if wish.joins else uploads.create_upload
-    upload = g.upload = make(db.session(), services().media, wish)
+    upload = make(db.session(), services().media, wish)
+    upload = g.upload = uploads.relieve(db.session(), services().media, upload)
     location = {"Location": f"{UPLOADS}/{upload.id}"}
     if tus.has_bytes(request) and upload.state == "open" and upload.received == 0:
         refusal = _take_bytes(upload)
@@ -119,9 +121,17 @@ def look(principal: Principal, upload: str) -> Response:
     return _look(principal, upload)
 
 
+def _find(principal: Principal, upload: str) -> UploadStatus:
+    """The upload, once an older request that writes to it has kept what came."""
+    session = db.session()
+    return uploads.relieve(
+        session, services().media, uploads.find_upload(session, principal.user, upload)
+    )
+
+
 def _look(principal: Principal, upload: str) -> Response:
     tus.check_version(request)
-    found = g.upload = uploads.find_upload(db.session(), principal.user, upload)
+    found = g.upload = _find(principal, upload)
     if found.state == "refused":
         raise Problem("upload_gone")
     uploads.need_live(found, services().media)
@@ -141,7 +151,7 @@ def _append(principal: Principal, upload: str) -> Response:
     tus.check_version(request)
     tus.check_body_type(request)
     offset = tus.read_number(request, "Upload-Offset")
-    found = g.upload = uploads.find_upload(db.session(), principal.user, upload)
+    found = g.upload = _find(principal, upload)
     uploads.need_live(found, services().media)
     if found.joins:
         raise Problem("forbidden", detail="The bytes of this upload are those that it joins.")
@@ -207,11 +217,17 @@ def _take_bytes(upload: UploadStatus) -> Response | None:
 
 
 def _receive(upload: UploadStatus, body: Body, checksum: tus.Checksum | None) -> UploadStatus:
-    session, media = db.session(), services().media
+    take = partial(
+        receiving.receive,
+        db.session(),
+        services().media,
+        upload,
+        stop=partial(stop_reading, connection_of(request)),
+    )
     if checksum is None:
-        return receiving.receive(session, media, upload, body.pieces())
+        return take(body.pieces())
     checked = tus.CheckedBody(body, checksum)
-    return receiving.receive(session, media, upload, checked.pieces(), counts=checked.counts)
+    return take(checked.pieces(), counts=checked.counts)
 
 
 def _finish(upload: UploadStatus) -> None:

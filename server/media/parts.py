@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from server.durable import sync_path
+from server.media.writers import Writers
 
 
 class Part:
@@ -54,6 +55,7 @@ class PartFiles:
         self._quarantine = root / "quarantine"
         self._quarantine.mkdir(parents=True, exist_ok=True)
         sync_path(root.parent)  # M1: nothing else brings the name of this folder to the disk
+        self.writers = Writers(root)
 
     def path(self, upload: str) -> Path:
         """Where the bytes of ``upload`` are gathered."""
@@ -75,10 +77,12 @@ class PartFiles:
 
     def remove(self, upload: str) -> None:
         """Drops the file of an upload that is finished or has expired."""
+        self.writers.forget(upload)
         self.path(upload).unlink(missing_ok=True)
 
     def quarantine(self, upload: str) -> None:
         """Sets aside the bytes of a refused upload; they are kept for a person to look at."""
+        self.writers.forget(upload)
         with suppress(FileNotFoundError):
             self.path(upload).rename(self._quarantine / upload)
             sync_path(self._quarantine)
@@ -90,5 +94,5 @@ class PartFiles:
         return path if path.exists() else None
 
     def list(self) -> list[str]:
-        """Ids of the uploads that have a part file."""
-        return [path.stem for path in self._root.glob("*.part")]
+        """Ids of the uploads that have left a file here."""
+        return sorted({path.stem for path in self._root.iterdir() if path.is_file()})

@@ -44,11 +44,13 @@ def receive(
     pieces: Iterable[bytes],
     *,
     counts: Callable[[], bool] | None = None,
+    stop: Callable[[], object] = lambda: None,
 ) -> UploadStatus:
     """Appends ``pieces`` under the lease of ``upload``; returns it as it stands afterwards.
 
     However the body ends, what came is kept; unless ``counts`` is given, which is asked at the
-    end whether all of it counts or nothing. No connection is held between writes, and no lock.
+    end whether all of it counts or nothing. Who takes the upload over calls ``stop``, which makes
+    an end to the pieces. No connection is held between writes, and no lock that anybody needs.
     *Raises* ``offset_mismatch`` where a newer request took the lease over, ``upload_gone``,
     ``disk_full`` and ``unavailable`` where the disk takes no more.
     """
@@ -56,7 +58,10 @@ def receive(
         if upload.received == 0:
             media.parts.create(upload.id)
         try:
-            with media.parts.open(upload.id, place=upload.received) as part:
+            with (
+                media.parts.open(upload.id, place=upload.received) as part,
+                media.parts.writers.at_work(upload.id, stop),
+            ):
                 _Writer(session, media, upload, part).take(pieces, counts)
         except FileNotFoundError as error:
             give_up(session, media, upload)

@@ -194,6 +194,19 @@ def find_upload(session: Session, user: str, upload: str) -> UploadStatus:
     return to_status(row)
 
 
+def relieve(session: Session, media: Media, upload: UploadStatus) -> UploadStatus:
+    """The upload as it stands once whoever was writing to it has kept what came.
+
+    So a line that breaks costs no byte that had come. Waits without a connection, and not for
+    ever: see :meth:`server.media.writers.Writers.relieve`.
+    """
+    if upload.state != "open" or upload.lease == 0:
+        return upload
+    session.rollback()
+    waited = media.parts.writers.relieve(upload.id)
+    return find_upload(session, upload.user, upload.id) if waited else upload
+
+
 def _is_over(upload: UploadStatus, media: Media) -> bool:
     expired = upload.expires and upload.expires_at <= media.clock.now()
     return upload.state == "gone" or expired

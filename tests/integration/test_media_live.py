@@ -87,6 +87,18 @@ def test_m1_bad_input_14_a_line_that_is_cut_keeps_what_came(
     assert patch(server, path, offset, CONTENT[offset:]).headers["Upload-State"] == "verified"
 
 
+def test_m1_a_device_that_changes_the_network_goes_on_behind_all_that_came(
+    server: LiveServer,
+) -> None:
+    path = begin(server, declare(server, CONTENT), len(CONTENT))
+    sent = WRITE_BYTES + 40_000
+    with open_patch(server, path, CONTENT[:sent], announced=len(CONTENT)) as left_behind:
+        part_reaches(server, path, WRITE_BYTES)
+        assert int(head(server, path).headers["Upload-Offset"]) == sent
+        assert left_behind.recv(100).startswith(b"HTTP/1.1 503")
+    assert patch(server, path, sent, CONTENT[sent:]).headers["Upload-State"] == "verified"
+
+
 def test_m1_a_killed_server_forgets_no_byte_it_acknowledged(server: LiveServer) -> None:
     photo = declare(server, CONTENT)
     path = begin(server, photo, len(CONTENT))

@@ -1,0 +1,94 @@
+"""Who is bringing bytes to an upload now, so that a newer request can let an older one end.
+
+A courtesy among requests, also among processes: which of them may write is decided by the lease
+alone. Knows no table.
+"""
+
+import fcntl
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+WAIT_STEPS = 150
+STEP_SECONDS = 0.01
+
+
+class Writers:
+    """The writers of uploads whose bytes lie in ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._stops: defaultdict[str, list[Callable[[], object]]] = defaultdict(list)
+        self._changing = threading.Lock()
+
+    def path(self, upload: str) -> Path:
+        """A file that every writer of ``upload`` has locked, together with the others."""
+        return self._root / f"{upload}.writer"
+
+    @contextmanager
+    def at_work(self, upload: str, stop: Callable[[], object]) -> Iterator[None]:
+        """Brings bytes meanwhile; ``stop`` makes an end to them, called from another thread."""
+        descriptor = os.open(self.path(upload), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            with self._known(upload, stop):
+                yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _known(self, upload: str, stop: Callable[[], object]) -> Iterator[None]:
+        with self._changing:
+            self._stops[upload].append(stop)
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._stops[upload].remove(stop)
+                if not self._stops[upload]:
+                    del self._stops[upload]
+
+    def relieve(self, upload: str) -> bool:
+        """Asks the writers of ``upload`` to end, and waits a moment for them to keep what they
+        have; whether there were any.
+
+        One of another process is not asked, only waited for: it ends by itself where its
+        connection broke. Nor is one that hangs waited for any longer; it loses its lease.
+        """
+        try:
+            descriptor = os.open(self.path(upload), os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            if _is_free(descriptor):
+                return False
+            self._stop(upload)
+            pause = threading.Event()
+            for _ in range(WAIT_STEPS):
+                if _is_free(descriptor):
+                    break
+                pause.wait(STEP_SECONDS)
+            return True
+        finally:
+            os.close(descriptor)
+
+    def _stop(self, upload: str) -> None:
+        with self._changing:  # so that no connection is shut that serves another request by now
+            for stop in self._stops.get(upload, ()):
+                stop()
+
+    def forget(self, upload: str) -> None:
+        """Nobody writes to this upload any more."""
+        self.path(upload).unlink(missing_ok=True)
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
