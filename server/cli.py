@@ -30,8 +30,10 @@ from server.settings import load
 from server.sync import epochs
 from server.upkeep import backup as backups
 from server.upkeep import manifest as manifests
+from server.sheets import SheetFault
 from server.upkeep import report, restore
 from server.upkeep.manifest import BackupFault
+from server.upkeep import imports, report, restore
 from server.upkeep.verify import verify
 from server.work.rounds import REHASHED_BYTES
 from server.work.worker import run_worker
@@ -193,6 +195,20 @@ def verify_store(repair: bool, photos: bool) -> None:
 
 @cli.group()
 def media() -> None:
+@cli.command(name="import")
+@click.argument("what", type=click.Choice(imports.SORTS))
+@click.argument("file", type=FILE)
+@click.option("--by", "username", required=True, help="Who brings it; stands in the audit log.")
+@click.option("--dry-run", is_flag=True, help="Check and count, and write nothing.")
+def import_file(what: str, file: Path, username: str, dry_run: bool) -> None:
+    """Take in a CSV file, all of its rows or none; status 1 if any is wrong."""
+    with _opened() as store:
+        by = users.need_user(store, username).id
+        told = imports.take_in(store, services(), what, file, by=by, dry_run=dry_run)
+    click.echo(imports.say_report(told))
+    sys.exit(1 if told.refused else 0)
+
+
     """The bytes of photos, on the disk and in the bucket."""
 
 
@@ -367,7 +383,7 @@ def main() -> None:
     except msgspec.ValidationError as error:
         click.echo(f"A setting is wrong: {error}", err=True)
         sys.exit(1)
-    except (BackupFault, JournalFault) as fault:
+    except (BackupFault, JournalFault, SheetFault) as fault:
         click.echo(str(fault), err=True)
         sys.exit(1)
     except Problem as problem:

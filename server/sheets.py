@@ -10,7 +10,8 @@ import io
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -57,9 +58,19 @@ class Column:
     required: bool = False
 
 
+def needed(name: str, read: Reader, *headings: str) -> Column:
+    """A column whose cells must be filled in."""
+    return Column(name=name, headings=headings, read=read, required=True)
+
+
+def optional(name: str, read: Reader, *headings: str) -> Column:
+    """A column that may be missing; an empty cell empties what is there."""
+    return Column(name=name, headings=headings, read=read)
+
+
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Why a row is not taken; ``column`` is the heading as the file has it."""
+    """Why a row is not taken; without a column it is the row as a whole."""
 
     line: int
     column: str
@@ -68,42 +79,40 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the values of its filled cells by column, or what is wrong with it."""
+    """One row: its values by column, None where a cell is empty, or what is wrong with it."""
 
     line: int
     values: Mapping[str, Any]
     wrong: tuple[Wrong, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A private copy of a file, so that every reading sees the same bytes."""
+    """A file, and a private copy of it, so that every reading sees the same bytes."""
 
-    def __init__(self, name: str, source: IO[bytes]) -> None:
-        self.name = name
-        self._copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the sheet
-        self.sha256, self.encoding = _take(source, self._copy)
+    name: str
+    sha256: str
+    encoding: str
+    copy: IO[bytes]
 
-    def close(self) -> None:
-        """Removes the copy."""
-        self._copy.close()
-
-    def lines(self) -> Iterator[tuple[int, list[str]]]:
+    def lines(self) -> Generator[tuple[int, list[str]], None, None]:
         """(number, cells) of every row that is not empty. *Raises* :class:`SheetFault`."""
-        self._copy.seek(0)
-        text = io.TextIOWrapper(self._copy, self.encoding, newline="")
+        self.copy.seek(0)
+        text = io.TextIOWrapper(self.copy, self.encoding, newline="")
         try:
             first = text.readline()
             text.seek(0)
-            parser = csv.reader(text, delimiter=_delimiter(first), strict=True)
-            yield from _numbered(parser)
+            yield from _numbered(csv.reader(text, delimiter=_delimiter(first), strict=True))
         finally:
             text.detach()
 
 
-def open_sheet(path: Path) -> Sheet:
+@contextmanager
+def open_sheet(path: Path) -> Iterator[Sheet]:
     """The file at ``path``. *Raises* :class:`SheetFault` where it is no text that is known."""
-    with path.open("rb") as source:
-        return Sheet(path.name, source)
+    with path.open("rb") as source, tempfile.TemporaryFile() as copy:
+        digest, encoding = _take(source, copy)
+        yield Sheet(name=path.name, sha256=digest, encoding=encoding, copy=copy)
 
 
 def _take(source: IO[bytes], copy: IO[bytes]) -> tuple[str, str]:
@@ -168,7 +177,8 @@ class Heading:
 
 def read_heading(sheet: Sheet, columns: Sequence[Column]) -> Heading:
     """Which column stands where. *Raises* :class:`SheetFault` where one is missing or doubled."""
-    _line, cells = next(sheet.lines(), (1, []))
+    with closing(sheet.lines()) as lines:
+        _line, cells = next(lines, (1, []))
     known = {_folded(text): one for one in columns for text in (one.name, *one.headings)}
     places = tuple(known.get(_folded(cell)) for cell in cells)
     named = [column.name for column in places if column]
@@ -203,11 +213,9 @@ def _row(heading: Heading, line: int, cells: Sequence[str]) -> Row:
             continue
         cell = cells[place].strip() if place < len(cells) else ""
         try:
-            value = _cell(column, cell)
+            values[column.name] = _cell(column, cell)
         except Refused as refused:
-            wrong.append(Wrong(line, heading.written[place], str(refused)))
-        else:
-            values |= {} if value is None else {column.name: value}
+            wrong.append(Wrong(line, column.name, str(refused)))
     return Row(line, values, tuple(wrong))
 
 

@@ -53,6 +53,22 @@ def test_an_administrator_sets_a_company_up(installation: None) -> None:
     assert "disabled  wang" in _say("user", "list")
 
 
+def test_a_file_is_brought_and_what_is_wrong_with_one_is_said(
+    installation: None, tmp_path: Path
+) -> None:
+    _say("db", "upgrade")
+    _say("user", "add", "wang")
+    path = tmp_path / "products.csv"
+    bring = ("import", "products", str(path), "--by", "wang")
+    path.write_text("code,name_zh\nT-1,茶\n", "utf-8")
+    assert _say(*bring, "--dry-run").endswith("nothing was written.")
+    assert _say(*bring) == "Read as UTF-8.\n1 rows: 1 new, 0 changed, 0 same."
+    path.write_text("code,name_zh\nT-1,=1\n", "utf-8")
+    refused = _run(*bring)
+    assert refused.exit_code == 1
+    assert "line 2: name_zh may not begin like a formula" in refused.output
+
+
 def test_what_does_not_exist_is_said_in_plain_words(
     installation: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

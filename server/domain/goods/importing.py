@@ -1,0 +1,149 @@
+"""Takes a file of products, batches or shipments in: all of its rows, or none."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Table, bindparam, insert, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from server.db import transaction
+from server.domain.goods.ledgers import LEDGERS, Entry, Known, Ledger
+from server.domain.goods.runs import MOST_SHOWN, Counts, Report, note_run
+from server.errors import Problem
+from server.sheets import Row, Sheet, SheetFault, Wrong, read_heading, read_rows
+
+CHUNK = 1000
+MOST_ROWS = 300_000
+"""Of one file: SQLite's one writer waits while they are written."""
+
+Key = tuple[Any, ...]
+
+
+def import_goods(
+    session: Session, what: str, sheet: Sheet, *, by: str, at: datetime, dry_run: bool = False
+) -> Report:
+    """Reads ``sheet`` as ``what`` (a key of ``LEDGERS``) and, unless a row is wrong, writes it.
+
+    Rows are known again by their natural key, so that a second time changes nothing. *Raises*
+    :class:`SheetFault`, and Problem ``wrong_state`` where what it names was changed meanwhile.
+    """
+    ledger = LEDGERS[what]
+    heading = read_heading(sheet, ledger.columns)
+    tally = _pass_over(session, sheet, ledger, write=False)
+    written = not tally.refused and not dry_run
+    if written:
+        with transaction(session):
+            tally = _pass_over(session, sheet, ledger, write=True)
+            note_run(session, what, sheet, tally.counts, by=by, at=at)
+    return Report(
+        encoding=sheet.encoding,
+        unused=heading.unused,
+        counts=tally.counts,
+        wrong=tuple(tally.wrong),
+        refused=tally.refused,
+        written=written,
+    )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one reading of a file came to."""
+
+    rows: int = 0
+    added: int = 0
+    changed: int = 0
+    refused: int = 0
+    wrong: list[Wrong] = field(default_factory=list)
+    lines: dict[Key, int] = field(default_factory=dict)
+    """Natural key → the line that has it."""
+
+    @property
+    def counts(self) -> Counts:
+        """Rows by what they change."""
+        return Counts(rows=self.rows, added=self.added, changed=self.changed)
+
+    def accept(self, ledger: Ledger, entry: Entry) -> bool:
+        """Counts ``entry``; whether it is to be compared with what is there."""
+        self.rows += 1
+        wrong = entry.wrong
+        if not wrong:
+            key = _natural(ledger, entry.values)
+            first = self.lines.setdefault(key, entry.line)
+            wrong = () if first == entry.line else (Wrong(entry.line, "", f"repeated:{first}"),)
+        self.refused += bool(wrong)
+        self.wrong += wrong[: MOST_SHOWN - len(self.wrong)]
+        return not wrong
+
+
+def _pass_over(session: Session, sheet: Sheet, ledger: Ledger, *, write: bool) -> _Tally:
+    tally, known = _Tally(), Known(session)
+    for rows in _chunks(read_rows(sheet, ledger.columns)):
+        entries = [one for one in ledger.entries(known, rows) if tally.accept(ledger, one)]
+        fresh, changed = _compare(session, ledger, entries)
+        tally.added += len(fresh)
+        tally.changed += len(changed)
+        if tally.rows > MOST_ROWS:
+            raise SheetFault(f"The file has more than {MOST_ROWS:,} rows. Split it.")
+        if write and tally.refused:
+            raise Problem("wrong_state")
+        if write:
+            _write(session, _table(ledger), fresh, changed)
+    return tally
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
+
+
+def _table(ledger: Ledger) -> Table:
+    table: Table = ledger.model.__table__  # type: ignore[assignment]
+    return table
+
+
+def _compare(
+    session: Session, ledger: Ledger, entries: Sequence[Entry]
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The rows that are new, and those that differ from what is there, with its ``key``."""
+    stored = _stored(session, ledger, entries)
+    fresh: list[Mapping[str, Any]] = []
+    changed: list[Mapping[str, Any]] = []
+    for entry in entries:
+        there = stored.get(_natural(ledger, entry.values))
+        if there is None:
+            fresh.append(entry.values)
+        elif any(there[name] != value for name, value in entry.values.items()):
+            changed.append({**entry.values, "stored_key": there["key"]})
+    return fresh, changed
+
+
+def _natural(ledger: Ledger, values: Mapping[str, Any]) -> Key:
+    return tuple(values[name] for name in ledger.natural)
+
+
+def _stored(
+    session: Session, ledger: Ledger, entries: Sequence[Entry]
+) -> dict[Key, Mapping[str, Any]]:
+    table = _table(ledger)
+    place = tuple_(*(table.c[name] for name in ledger.natural))
+    wanted = [_natural(ledger, entry.values) for entry in entries]
+    found = session.execute(select(table).where(place.in_(wanted))).mappings()
+    return {_natural(ledger, row): row for row in map(dict, found)}
+
+
+def _write(
+    session: Session,
+    table: Table,
+    fresh: Sequence[Mapping[str, Any]],
+    changed: Sequence[Mapping[str, Any]],
+) -> None:
+    if fresh:
+        session.execute(insert(table), fresh)
+    if changed:
+        names = changed[0].keys() - {"stored_key"}
+        there = table.c.key == bindparam("stored_key")
+        setting = update(table).where(there).values({name: bindparam(name) for name in names})
+        session.connection().execute(setting, changed)
