@@ -174,6 +174,8 @@ FIELD_WORDS: Mapping[str, Words] = {
     "server_only": Words("由服务器填写", "is written by the server"),
     "not_number": Words("数字须为整数且在 2^53 之内", "numbers must be whole and within 2^53"),
     "region": Words("不在您的区域内", "is not one of your regions"),
+    "not_in_state": Words("在当前状态下不可行", "is not possible in this state"),
+    "not_your_role": Words("不属于您的职责", "is for another role to do"),
     "unsigned": Words("签名不齐，尚未提交", "waits for signatures; it is not submitted yet"),
     "order": Words("不能早于 {0}", "may not be earlier than {0}"),
     "formula": Words("不得以公式符号开头", "may not begin like a formula of a spreadsheet"),

@@ -35,6 +35,8 @@ TASKS = {
     "review": lazy_gettext("Review"),
     "intake": lazy_gettext("Intake"),
     "unsigned": lazy_gettext("Collect signatures"),
+    "mend": lazy_gettext("Mend what was returned"),
+    "end_pause": lazy_gettext("Let the clock go on"),
 }
 FLAGS = {
     "parent_withdrawn": lazy_gettext("Its parent was withdrawn"),

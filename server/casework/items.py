@@ -24,6 +24,8 @@ class OpenItem(Value, frozen=True, kw_only=False):
     """The reason why the clock stands still; empty: it runs."""
     person: str | None = None
     """The one who shall do it; None: whoever has the role there."""
+    goes_on: bool = False
+    """What ended it was taken back: its clock goes on as if it had never ended."""
     since: datetime | None = None
     """When the clock began; None: with the change."""
 

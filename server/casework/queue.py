@@ -1,7 +1,7 @@
 """Opens, keeps, pauses and closes items: what a change asked for, in the change's transaction."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -38,6 +38,7 @@ def apply(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) ->
     if not asked:
         return
     last = {one.record: one for one in asked}
+    _take_back(session, last.values())
     there = _open_items(session, [one.record for one in last.values() if not one.is_new])
     started: dict[int, Row] = {}
     fresh = []
@@ -62,6 +63,22 @@ def _open_items(session: Session, records: Sequence[str]) -> Mapping[str, Mappin
         for row in session.scalars(mine.execution_options(populate_existing=True)):
             found[row.record][row.task] = row
     return found
+
+
+def _take_back(session: Session, asked: Iterable[Asked]) -> None:
+    """B2: what a decision had ended goes on, when the decision is undone."""
+    for one in asked:
+        for item in one.waits:
+            if item.goes_on:
+                _go_back(session, one.record, item.task)
+
+
+def _go_back(session: Session, record: str, task: str) -> None:
+    same = select(Item).where(Item.record == record, Item.task == task)
+    last = session.scalars(same.order_by(Item.key.desc()).limit(1)).first()
+    if last is not None:
+        last.closed_at = last.closed_by = None
+        session.flush()
 
 
 def _start(item: OpenItem, at: datetime) -> Row:

@@ -7,6 +7,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
+from server.casework.machine import Machine
 from server.domain import structs
 from server.people.principal import Role
 from server.sync.kinds import Author, Change, Data, FieldErrors, FieldSpec, Placement, RecordKind
@@ -28,6 +29,7 @@ class Behaviour(TypedDict, total=False):
     derive: Callable[[Change, Data | None], Data]
     fold: Callable[[Data, tuple[Change, ...]], Data]
     waits: Callable[[Change], Any]
+    machine: Machine
     is_closed: Callable[[Data], bool]
     claims: tuple[tuple[str, ...], ...]
     summary: tuple[str, ...]

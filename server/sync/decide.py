@@ -314,6 +314,7 @@ def _change(
         by=batch.sender,
         parent_kind=batch.heads[head.parent].kind if head.parent in batch.heads else None,
         read=_read(batch, kind, after),
+        region=head.placement.region if head.version else None,
         restored_of=restored_of,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from server.casework.items import Waits
+from server.casework.machine import Machine
 from server.people.principal import Principal, Role
 from server.values import Value
 
@@ -61,6 +62,8 @@ class Change(Value, frozen=True):
     """The kind of the record above it."""
     read: Mapping[str, Data] = {}
     """The records, by id, that the fields which the kind ``reads`` name."""
+    region: str | None = None
+    """Whose roles acted on it before this change; None for a create."""
     restored_of: Author | None = None
     """Who first sent the refused create that this one brings back."""
 
@@ -138,6 +141,8 @@ class RecordKind:
     """Server-owned fields of this record that follow from children written beneath it."""
     waits: Callable[[Change], Waits] = nobody_waits
     """B1: all that waits for somebody from now on; None where the change leaves it as it is."""
+    machine: Machine | None = None
+    """Its states, where it has more to go through than one review."""
     is_closed: Callable[[Data], bool] = never_closed
     """Whether nothing is to be done about the record any more, so that it may leave devices."""
     summary: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from server.casework.terms import open_item
 from server.domain.cases import rules
 from server.domain.cases.schemas import CrossRegionCase
 from server.domain.declaration import kind_from_schema
-from server.domain.review.rules import SUBMITTED, b1_items, b2_reasoned, is_decided
+from server.domain.review.rules import RETURNED, SUBMITTED, b1_items, b2_reasoned, is_decided
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
 from server.sync.kinds import Change, Data, RecordKind
@@ -17,6 +17,7 @@ def cross_region_case_kind(policy: Policy) -> RecordKind:
     steps = {
         rules.UNSIGNED: open_item(policy, terms.x3_unsigned, Role.REGION_MANAGER, "unsigned"),
         SUBMITTED: open_item(policy, terms.x4_intake, Role.MARKET_OFFICER, "intake"),
+        RETURNED: open_item(policy, terms.supplement_wanted, Role.REP, "mend"),
     }
 
     def derive(change: Change, _parent: Data | None) -> Data:

@@ -10,7 +10,7 @@ from server.domain.review.rules import (
     derive_review,
     is_decided,
     reopen_on_evidence,
-    review_step,
+    review_steps,
 )
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
@@ -19,7 +19,7 @@ from server.sync.kinds import Change, RecordKind
 
 def receipt_kind(policy: Policy) -> RecordKind:
     """R1: an expense document, reviewed by the region manager."""
-    steps = review_step(policy, policy.terms.r1_review)
+    steps = review_steps(policy, policy.terms.r1_review)
 
     def waits(change: Change) -> Waits:
         return b1_items(change, steps)

@@ -9,6 +9,7 @@ from server.domain.positions import with_flags
 from server.people.principal import Role
 from server.policy import Policy, Term
 from server.sync.kinds import Change, Data, FieldErrors
+from server.values import replace
 
 SUBMITTED = "submitted"
 RETURNED = "returned"
@@ -27,6 +28,12 @@ def is_taken_back(was: str | None, stands: str | None) -> bool:
     return stands is None or (was is not None and from_wire(stands) < from_wire(was))
 
 
+def is_undone(change: Change) -> bool:
+    """B2: whether this change takes a decision back."""
+    was, stands = ((data or {}).get("decided_at") for data in (change.before, change.after))
+    return was != stands and is_taken_back(was, stands)
+
+
 def next_state(change: Change) -> str:
     """B2: a decision sets the state; what a device then mends or changes is handed in again.
 
@@ -35,8 +42,7 @@ def next_state(change: Change) -> str:
     if change.before is None:
         return SUBMITTED
     if is_newly_decided(change):
-        undone = is_taken_back(change.before.get("decided_at"), change.after.get("decided_at"))
-        return SUBMITTED if undone else str(change.after.get("verdict", SUBMITTED))
+        return SUBMITTED if is_undone(change) else str(change.after.get("verdict", SUBMITTED))
     stands = str(change.before.get("state", SUBMITTED))
     return SUBMITTED if stands in {RETURNED, ACCEPTED} and is_edited(change) else stands
 
@@ -96,9 +102,15 @@ def b1_items(change: Change, steps: Mapping[str, OpenItem]) -> Waits:
     state = str(change.after.get("state"))
     if change.before is not None and change.before.get("state") == state:
         return None
-    return (steps[state],) if state in steps else ()
+    if state not in steps:
+        return ()
+    item = replace(steps[state], goes_on=is_undone(change))
+    return (replace(item, person=change.after.get("sender")) if item.role == Role.REP else item,)
 
 
-def review_step(policy: Policy, term: Term) -> dict[str, OpenItem]:
-    """The only step of a plain review."""
-    return {SUBMITTED: open_item(policy, term, Role.REGION_MANAGER, "review")}
+def review_steps(policy: Policy, term: Term) -> dict[str, OpenItem]:
+    """The steps of a plain review: a manager judges; what is returned waits for its sender."""
+    return {
+        SUBMITTED: open_item(policy, term, Role.REGION_MANAGER, "review"),
+        RETURNED: open_item(policy, policy.terms.supplement_wanted, Role.REP, "mend"),
+    }

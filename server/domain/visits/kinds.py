@@ -8,7 +8,7 @@ from server.domain.review.rules import (
     derive_review,
     is_decided,
     reopen_on_evidence,
-    review_step,
+    review_steps,
 )
 from server.domain.visits import rules
 from server.domain.visits.schemas import Visit, VisitReport
@@ -20,7 +20,7 @@ from server.sync.kinds import Change, Data, RecordKind
 def visit_kind(policy: Policy) -> RecordKind:
     """V1, V3, V9: a visit to a customer, reviewed by the region manager (V5)."""
     limits = policy.visits
-    steps = review_step(policy, policy.terms.v5_review)
+    steps = review_steps(policy, policy.terms.v5_review)
 
     def derive(change: Change, customer: Data | None) -> Data:
         return rules.derive_visit(change, customer, limits)
@@ -48,7 +48,7 @@ def visit_kind(policy: Policy) -> RecordKind:
 
 def visit_report_kind(policy: Policy) -> RecordKind:
     """V4, V5: the report of a visit, marked reviewed or returned by a manager."""
-    steps = review_step(policy, policy.terms.v5_review)
+    steps = review_steps(policy, policy.terms.v5_review)
 
     def waits(change: Change) -> Waits:
         return b1_items(change, steps)

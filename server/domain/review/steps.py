@@ -1,0 +1,167 @@
+"""Cases that go through states: what a machine makes of a change. Pure; knows no kind.
+
+A verdict is a move of the machine. B2 holds as for every review: it names its reason, is undone for
+some seconds, and is written only over the version that its writer saw.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from server.casework.items import OpenItem, Waits
+from server.casework.machine import Condition, Machine, Move
+from server.casework.terms import open_item
+from server.domain import shapes
+from server.domain.positions import with_flags
+from server.domain.review.rules import is_edited, is_newly_decided, is_undone
+from server.domain.review.schemas import Reviewed
+from server.domain.shapes import OFFICE, SERVER
+from server.people.principal import Role
+from server.policy import Policy
+from server.sync.kinds import Change, Data, FieldErrors
+from server.values import replace
+
+PAUSES = {
+    "supplement": ("等待补充材料", "Waiting for a supplement"),
+    "authority": ("等待主管机关", "Waiting for an authority"),
+    "laboratory": ("等待检验", "Waiting for a laboratory"),
+    "other": ("其他", "Other"),
+}
+"""X8: reasons for which a clock may stand still."""
+WAITING = ("state", "assigned_to", "pause")
+"""What the open items of a case follow from."""
+
+
+class Stepped(Reviewed):
+    """The fields of a kind with a machine; it declares ``verdict`` and ``state`` itself."""
+
+    assigned_to = shapes.key(
+        "经办人", "Assigned to", writers=OFFICE, rule="authority", owner="office"
+    )
+    pause = shapes.choice(
+        "暂停计时", "Clock paused for", PAUSES, writers=OFFICE, rule="authority", owner="office"
+    )
+    came_from = shapes.text("前一状态", "Came from", writers=SERVER)
+    policy_version = shapes.integer("制度版本", "Policy version", writers=SERVER)
+
+
+def b2_step_errors(machine: Machine, change: Change) -> FieldErrors:
+    """B2: refuses a move that does not lead out of the state, or is not this person's to take."""
+    if change.before is None:
+        return {name: "not_in_state" for name in _triggers(machine) if name in change.after}
+    stands = str(change.before.get("state", machine.start))
+    if is_newly_decided(change) and not is_undone(change) and "verdict" in change.after:
+        return _verdict_errors(machine, change, stands)
+    written = [name for name in _triggers(machine) if _is_set(change, name)]
+    return {name: "not_in_state" for name in written if _by_field(machine, stands, name) is None}
+
+
+def _verdict_errors(machine: Machine, change: Change, stands: str) -> FieldErrors:
+    after = change.after
+    move = machine.move(stands, after["verdict"])
+    if move is None or move.field != "verdict":
+        return {"verdict": "not_in_state"}
+    if not change.by.has(move.roles, change.region):
+        return {"verdict": "not_your_role"}
+    said = {
+        "verdict_reason": after.get("verdict_reason") or after.get("verdict_note"),
+        **{name: after.get(name) for name in ("decided_by", "decided_at", *move.needs)},
+    }
+    return {name: "required" for name, value in said.items() if not value}
+
+
+def derive_steps(
+    machine: Machine,
+    change: Change,
+    *,
+    policy: Policy,
+    when: Mapping[str, Condition],
+    found: Iterable[str] = (),
+    derived: Data | None = None,
+) -> Data:
+    """The server's fields of a case with a machine: where it stands, who sent it, under which
+    policy it was judged, what is remarkable.
+
+    ``derived`` are the kind's own; the conditions ``when`` see them.
+    """
+    before, own = change.before or {}, derived or {}
+    state, came_from = _next(machine, change)
+    state = machine.settle(state, {**change.after, **own}, when)
+    late = machine.is_end(str(before.get("state"))) and is_edited(change)
+    flags = with_flags(change.after, {*found, *({"changed_after_decision"} if late else set())})
+    sender = change.author.user if change.before is None else change.after.get("sender")
+    moved = before.get("state") != state
+    told = {
+        "state": state,
+        "flags": flags,
+        **({"sender": sender} if sender else {}),
+        **({"came_from": came_from} if moved and came_from else {}),
+        **({"policy_version": policy.version} if moved else {}),
+    }
+    return {**own, **told}
+
+
+def _next(machine: Machine, change: Change) -> tuple[str, str | None]:
+    """The state that a change leads to before conditions are asked, and the one it came from."""
+    if change.before is None:
+        return machine.start, None
+    stands = str(change.before.get("state", machine.start))
+    if is_newly_decided(change):
+        if is_undone(change):
+            return str(change.before.get("came_from", stands)), stands
+        move = machine.move(stands, str(change.after.get("verdict")))
+        return (move.to, stands) if move else (stands, None)
+    for name in _triggers(machine):
+        move = _by_field(machine, stands, name)
+        if move is not None and _is_set(change, name):
+            return move.to, stands
+    return stands, None
+
+
+def _triggers(machine: Machine) -> list[str]:
+    """Fields other than the verdict that take a move when they are set."""
+    moves = (move for state in machine.states.values() for move in state.moves.values())
+    return sorted({move.field for move in moves} - {"verdict"})
+
+
+def _is_set(change: Change, name: str) -> bool:
+    before = change.before or {}
+    return name in change.after and change.after[name] != before.get(name)
+
+
+def _by_field(machine: Machine, state: str, name: str) -> Move | None:
+    known = machine.states.get(state)
+    moves = known.moves.values() if known else ()
+    return next((move for move in moves if move.field == name), None)
+
+
+def b1_waits(machine: Machine, policy: Policy, change: Change) -> Waits:
+    """B1, X8: who must act in the state, by the policy that holds now; paused clocks stand still.
+
+    While they do, the pause itself waits for somebody, so that it ends.
+    """
+    after, before = change.after, change.before
+    if change.withdrawn:
+        return ()
+    if before is not None and all(before.get(name) == after.get(name) for name in WAITING):
+        return None
+    state, pause = machine.states.get(str(after.get("state"))), after.get("pause", "")
+    if state is None or not state.waits:
+        return ()
+    items = []
+    for wait in state.waits:
+        term = getattr(policy.terms, wait.term)
+        item = open_item(policy, term, wait.role, wait.task)
+        person = _person(after, wait.role)
+        items.append(replace(item, pause=pause, person=person, goes_on=is_undone(change)))
+    return tuple(items) if not pause else (*items, _end_of_pause(policy, items[0]))
+
+
+def _person(case: Data, role: Role) -> str | None:
+    """Who of the role: the rep who sent it, or the one whom the office named."""
+    return case.get("sender") if role == Role.REP else case.get("assigned_to")
+
+
+def _end_of_pause(policy: Policy, paused: OpenItem) -> OpenItem:
+    return replace(
+        open_item(policy, policy.terms.supplement_wanted, paused.role, "end_pause"),
+        person=paused.person,
+    )
