@@ -27,13 +27,12 @@ from server.people import devices, passwords, regions, users
 from server.people.principal import Role
 from server.services import services
 from server.settings import load
+from server.sheets import SheetFault
 from server.sync import epochs
 from server.upkeep import backup as backups
-from server.upkeep import manifest as manifests
-from server.sheets import SheetFault
-from server.upkeep import report, restore
-from server.upkeep.manifest import BackupFault
 from server.upkeep import imports, report, restore
+from server.upkeep import manifest as manifests
+from server.upkeep.manifest import BackupFault
 from server.upkeep.verify import verify
 from server.work.rounds import REHASHED_BYTES
 from server.work.worker import run_worker
@@ -193,8 +192,6 @@ def verify_store(repair: bool, photos: bool) -> None:
     sys.exit(1 if left else 0)
 
 
-@cli.group()
-def media() -> None:
 @cli.command(name="import")
 @click.argument("what", type=click.Choice(imports.SORTS))
 @click.argument("file", type=FILE)
@@ -209,6 +206,8 @@ def import_file(what: str, file: Path, username: str, dry_run: bool) -> None:
     sys.exit(1 if told.refused else 0)
 
 
+@cli.group()
+def media() -> None:
     """The bytes of photos, on the disk and in the bucket."""
 
 
