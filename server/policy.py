@@ -1,8 +1,6 @@
 """The company's policy: every threshold, term and list that DOMAIN rules name. Data, no rules."""
 
-import tomllib
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -10,7 +8,6 @@ import msgspec
 
 from server.roles import Role
 
-DEFAULTS = Path(__file__).with_name("policy.toml")
 ROUND_THE_CLOCK = "always"
 """The calendar of a term that names none."""
 
@@ -19,6 +16,20 @@ Span = Annotated[str, msgspec.Meta(pattern=f"^{TIME}-{TIME}$")]
 """A stretch of a day, such as ``09:00-12:00``; ``24:00`` is its end."""
 Day = tuple[Span, ...]
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Brightness = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Bits = Annotated[int, msgspec.Meta(ge=0, le=256)]
+Code = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]*$", max_length=40)]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+"""``zh / en``, or the same in both."""
+Reasons = Annotated[tuple[Words, ...], msgspec.Meta(min_length=1)]
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {zone!r}") from error
 
 
 class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -31,10 +42,7 @@ class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def __post_init__(self) -> None:
         """Refuses an unknown zone, a week without work and spans that are not in order."""
-        try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {self.zone!r}") from error
+        _check_zone(self.zone)
         if not any(self.week):
             raise ValueError("a week without working time lets no term ever run out")
         for day in (*self.week, *self.workdays.values()):
@@ -113,41 +121,56 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Sync(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long devices and server keep, wait and hold."""
 
-    waiting_days: int
-    revoked_upload_days: int
-    hold_months: int
+    waiting_days: Annotated[int, msgspec.Meta(ge=14, le=3650)]
+    """Never less than devices keep what was acknowledged."""
+    revoked_upload_days: Annotated[int, msgspec.Meta(ge=1, le=3650)]
+    hold_months: Annotated[int, msgspec.Meta(ge=1, le=240)]
 
 
 class Visits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """V3, V9: check-in limits and the store checklist (code → zh / en)."""
 
-    radius_m: int
-    position_age_minutes: int
-    checklist_version: int
-    checklist: dict[str, str]
+    radius_m: Positive
+    position_age_minutes: Positive
+    checklist_version: Positive
+    checklist: dict[Code, Words]
 
 
 class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """X2, X3: tags that the form asks for, and signatures."""
+    """X2, X3: tags that the form asks for, and signatures; X4, X7: which markets are one."""
 
     required_tags: tuple[str, ...]
     required_signatures: tuple[str, ...]
     signature_stand_ins: dict[str, tuple[str, ...]]
+    zone: str
+    centre_level: Words
+    alliances: dict[Code, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        """Refuses an unknown zone."""
+        _check_zone(self.zone)
+
+
+class Licences(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """K6: how long a licence runs, and how long before its end a renewal is proposed."""
+
+    months: Annotated[int, msgspec.Meta(ge=1, le=600)]
+    renewal_months: Annotated[int, msgspec.Meta(ge=0, le=600)]
 
 
 class Links(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """X6: what a link shows of the photos of its record, and how much may come by it."""
 
     shown_tags: tuple[str, ...]
-    hand_ins: Annotated[int, msgspec.Meta(gt=0)]
+    hand_ins: Positive
     photos: Annotated[int, msgspec.Meta(ge=0, le=400)]
-    photo_mb: Annotated[int, msgspec.Meta(gt=0)]
+    photo_mb: Positive
 
 
 class Receipts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """R1: the currency a form starts with."""
 
-    currency: str
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 
 
 class Photos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -156,38 +179,34 @@ class Photos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``near`` and ``reshot`` count bits of 256 in which two pictures differ.
     """
 
-    least_sharpness: int
-    dark_below: int
-    bright_above: int
-    near: int
-    reshot: int
-    most_matches: int
-    ask_from: int
+    least_sharpness: Count
+    dark_below: Brightness
+    bright_above: Brightness
+    near: Bits
+    reshot: Bits
+    most_matches: Positive
+    ask_from: Count
 
 
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """B2: reasons offered with a decision, by verdict."""
 
-    undo_seconds: int
-    reasons: dict[str, tuple[str, ...]]
+    undo_seconds: Annotated[int, msgspec.Meta(ge=0, le=3600)]
+    reasons: dict[Code, Reasons]
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it."""
 
     version: int
+    """The number under which the store has it; a record that is judged says by which it was."""
     sync: Sync
-    calendars: dict[str, Calendar]
+    calendars: dict[Code, Calendar]
     terms: Terms
     visits: Visits
     cases: Cases
+    licences: Licences
     links: Links
     receipts: Receipts
     photos: Photos
     review: Review
-
-
-def load(path: Path | None = None) -> Policy:
-    """The policy in ``path``, or the defaults. Raises ``msgspec.ValidationError`` by key."""
-    content = (path or DEFAULTS).read_text("utf-8")
-    return msgspec.convert(tomllib.loads(content), Policy)

@@ -7,12 +7,12 @@ from typing import cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import current_app
 
-from server import policy
 from server.clock import Clock
 from server.domain import all_kinds
 from server.ids import IdMaker
 from server.media.engine import Limits, Media, open_media
 from server.media.s3 import Bucket
+from server.policies.reading import load
 from server.policy import Policy
 from server.settings import Settings, secret_keys, server_key
 from server.sync.engine import Sync
@@ -52,7 +52,7 @@ def build(
 
     ``kinds`` adds to those of the domain; ``wake`` tells a worker that bytes have come.
     """
-    rules = policy.load(settings.policy)
+    rules = load(settings.policy)
     ids = ids or IdMaker(clock)
     secrets, key = secret_keys(settings), server_key(settings)
     return Services(

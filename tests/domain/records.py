@@ -4,7 +4,7 @@ from typing import Any
 
 from server.domain import all_kinds
 from server.people.principal import Grant, Principal, Role
-from server.policy import load
+from server.policies.reading import load
 from server.sync.kinds import Change, Registry
 
 POLICY = load()

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from server.media.images import examine
 from server.media.seen import Picture
 from server.media.similarity_scan import PrintMatrix
-from server.policy import load
+from server.policies.reading import load
 from tests.media.scenes import MAY, MUST, QUALITIES, Look, plan_scene, save, take, visit_again
 
 LIMITS = load().photos

@@ -10,7 +10,8 @@ import msgspec
 from server.cli import cli
 from server.domain import all_kinds
 from server.errors import CODES
-from server.policy import ROUND_THE_CLOCK, Policy, Term, load
+from server.policies.reading import load
+from server.policy import ROUND_THE_CLOCK, Policy, Term
 from server.settings import Settings
 from server.sync.kinds import RecordKind
 
@@ -60,6 +61,8 @@ def policy() -> Iterator[tuple[str, str]]:
     """(section.key, default) of every key of the policy; a list or table stands as ``list``."""
     for section in msgspec.structs.fields(Policy):
         held: Any = getattr(load(), section.name)
+        if section.name == "version":
+            continue
         if not isinstance(held, msgspec.Struct):
             yield section.name, _said(held)
             continue
