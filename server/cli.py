@@ -23,7 +23,10 @@ from server.journal.lines import JournalFault
 from server.media.garbage import collect
 from server.media.moving import move_blobs
 from server.media.rehash import rehash_blobs
-from server.people import devices, passwords, regions, users
+from server.outward import hooks as outward_hooks
+from server.outward import report as hooks_report
+from server.outward.queries import list_held, read_cursor
+from server.people import addressees, devices, passwords, regions, users
 from server.people.principal import Role
 from server.services import services
 from server.settings import load
@@ -344,6 +347,60 @@ def revoke(device_id: str, erase: devices.Erase) -> None:
     """Revoke a device; it may still hand in its work for the policy's days."""
     with _writing() as (store, now):
         devices.revoke(store, devices.need_device(store, device_id), erase=erase, now=now)
+
+
+@user.command(name="email")
+@click.argument("username")
+@click.argument("address", required=False)
+def set_email(username: str, address: str | None) -> None:
+    """Set the address for notices; without one, take it away."""
+    with _writing() as (store, now):
+        addressees.set_email(store, users.need_user(store, username), address, now=now)
+
+
+@cli.group()
+def hooks() -> None:
+    """Other systems that hear of events."""
+
+
+@hooks.command(name="add")
+@click.argument("url")
+@click.option("--type", "types", multiple=True, help="Only events of this type; may be repeated.")
+@click.option("--kind", "kinds", multiple=True, help="Only records of this kind; may be repeated.")
+def add_hook(url: str, types: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+    """Add a hook; prints its secret and its token, which are not shown again."""
+    with _writing() as (store, _now):
+        added = outward_hooks.add_hook(store, services().outward, url, types=types, kinds=kinds)
+    click.echo(hooks_report.say_added(added))
+
+
+@hooks.command(name="list")
+def list_hooks() -> None:
+    """List hooks, and the events that still wait, each with its reason."""
+    with _opened() as store:
+        for hook in outward_hooks.list_hooks(store):
+            click.echo(hooks_report.say_hook(hook))
+        for held in list_held(store):
+            click.echo(hooks_report.say_held(held))
+
+
+@hooks.command(name="remove")
+@click.argument("hook")
+def remove_hook(hook: str) -> None:
+    """Remove a hook and what is on its way to it."""
+    with _writing() as (store, _now):
+        outward_hooks.remove_hook(store, services().outward, hook)
+
+
+@hooks.command(name="replay")
+@click.argument("hook")
+@click.option("--after", help="Cursor of GET /v1/events; without it: from the oldest event.")
+def replay_hook(hook: str, after: str | None) -> None:
+    """Send events again under the same ids; starts a hook that was stopped."""
+    with _writing() as (store, _now):
+        place = read_cursor(after, epochs.current_epoch(store))
+        count = outward_hooks.replay(store, services().outward, hook, after=place)
+    click.echo(f"{count} events are sent again.")
 
 
 @cli.group()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,6 +13,8 @@ from server.domain import all_kinds
 from server.ids import IdMaker
 from server.media.engine import Limits, Media, open_media
 from server.media.s3 import Bucket
+from server.outward.engine import Outward, Wishes
+from server.outward.signing import keyring
 from server.policies.reading import load
 from server.policy import Policy
 from server.settings import Settings, secret_keys, server_key
@@ -33,6 +36,7 @@ class Services:
     """The server key: signs acknowledgements."""
     sync: Sync
     media: Media
+    outward: Outward
 
     @property
     def secret(self) -> str:
@@ -55,6 +59,7 @@ def build(
     rules = load(settings.policy)
     ids = ids or IdMaker(clock)
     secrets, key = secret_keys(settings), server_key(settings)
+    registry = Registry.of(all_kinds(rules, *kinds))
     return Services(
         settings=settings,
         policy=rules,
@@ -63,7 +68,7 @@ def build(
         secrets=secrets,
         key=key,
         sync=Sync(
-            registry=Registry.of(all_kinds(rules, *kinds)),
+            registry=registry,
             clock=clock,
             ids=ids,
             key=key,
@@ -81,6 +86,14 @@ def build(
             ),
             wake=lambda _sha256: wake(settings),
             bucket=_bucket(settings),
+        ),
+        outward=Outward(
+            clock=clock,
+            ids=ids,
+            registry=registry,
+            keys=keyring(secrets),
+            undo=timedelta(seconds=rules.review.undo_seconds),
+            wishes=Wishes.of(settings),
         ),
     )
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from server.durable import sync_path
 
 PREFIX = "FIELDSTAMP_"
+LISTS = frozenset({"ORIGINS", "HOOK_ALLOW", "MAIL_KINDS"})
 NOT_SETTINGS = frozenset({"CONFIG", "TEST_PHOTOS"})
 
 
@@ -69,9 +70,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     bucket_prefix: str = ""
     bucket_after_days: int = 7
     """How long an original lies at hand before it is moved."""
+    hook_allow: tuple[str, ...] = ()
+    """``host:port`` that hooks may call although it is private, on another port or without TLS."""
+    smtp_url: str = ""
+    """Mail server, ``smtp://`` or ``smtps://``, with ``user:password@`` where it asks for them;
+    empty: no e-mail."""
+    mail_from: str = "fieldstamp@localhost"
+    mail_kinds: tuple[str, ...] = ("cross_region_case",)
+    """Kinds of records about which e-mail is sent."""
     rehash_days: int = 90
     """How often each original is read and hashed again; 0: never."""
     log_level: str = "INFO"
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` where the address of the mail server is none."""
+        if self.smtp_url and not self.smtp_url.startswith(("smtp://", "smtps://")):
+            raise ValueError("`smtp_url` begins with smtp:// or smtps://")
 
     def database_url(self) -> str:
         """The URL of the store."""
@@ -90,7 +104,7 @@ def load(environment: Mapping[str, str] | None = None, **given: object) -> Setti
     for name, text in source.items():
         key = name.removeprefix(PREFIX)
         if name.startswith(PREFIX) and key not in NOT_SETTINGS:
-            values[key.lower()] = text.split(",") if key == "ORIGINS" else text
+            values[key.lower()] = text.split(",") if key in LISTS else text
     values |= given
     if "listen" in values and "origins" not in values:
         values["origins"] = [f"http://{values['listen']}"]

@@ -111,7 +111,8 @@ def _session_of(token: str) -> str:
     return proven.session
 
 
-def _bearer() -> str:
+def bearer() -> str:
+    """The token of this request. *Raises* ``unauthenticated`` where it brings none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Problem("unauthenticated")
@@ -125,7 +126,7 @@ def current_principal(*, upload_only: bool = False) -> Principal:
     ``unauthenticated``; ``device_revoked`` with ``erase`` for a revoked device elsewhere.
     """
     if PRINCIPAL not in request.environ:
-        session = _session_of(_bearer())
+        session = _session_of(bearer())
         terms = sessions.terms(services().settings, services().policy)
         now = services().clock.now()
         known = sessions.recognise(db.session(), session, now=now, terms=terms)

@@ -17,6 +17,7 @@ PEOPLE = (
     "audit_entry",
     "case_link",
     "link_opening",
+    "hook",
 )
 """Tables of which every row is kept."""
 DECISIONS = "mutation"

@@ -47,7 +47,7 @@ def changed_after(session: Session, place: int, *, limit: int) -> tuple[list[str
 
 
 def versions_after(session: Session, seen: Mapping[str, int]) -> list[NewVersion]:
-    """The versions of each record of ``seen`` above the one that it names, in their order."""
+    """The versions of each record of ``seen`` above the one that it names, oldest first."""
     if not seen:
         return []
     newer = (
@@ -59,7 +59,7 @@ def versions_after(session: Session, seen: Mapping[str, int]) -> list[NewVersion
         .join(Record, Record.key == RecordVersion.record)
         .join(MutationRow, MutationRow.key == RecordVersion.mutation)
         .where(or_(*newer))
-        .order_by(RecordVersion.mutation, RecordVersion.version)
+        .order_by(RecordVersion.record, RecordVersion.version)
     ).all()
     return [_version(row, record, mutation) for row, record, mutation in rows]
 

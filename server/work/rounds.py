@@ -15,6 +15,9 @@ from server.media.moving import move_blobs
 from server.media.pictures import examine_blob, list_unexamined
 from server.media.rehash import rehash_blobs
 from server.media.sweep import clear_parts, expire_uploads, finish_stored
+from server.outward.delivering import deliver
+from server.outward.following import follow
+from server.outward.timing import follow_clocks
 from server.services import Services
 from server.sync import epochs
 from server.sync.aging import compact, mark_day, sweep_aged
@@ -85,6 +88,9 @@ STEPS: tuple[Step, ...] = (
     lambda session, services: sweep_waiting(
         session, services.sync, term=timedelta(days=services.policy.sync.waiting_days)
     ),
+    lambda session, services: follow_clocks(session, services.outward),
+    lambda session, services: follow(session, services.outward),
+    lambda session, services: deliver(session, services.outward),
     keep_days,
     rest_blobs,
     rehash_some,

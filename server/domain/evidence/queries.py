@@ -1,7 +1,7 @@
 """Reads that join the two engines: which bytes a photo wants, what arrived, who may see them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from server.sync.epochs import current_epoch
 from server.sync.kinds import Data, Registry
 from server.sync.queries import (
     StoredRecord,
+    children_of,
     creation_received,
     find_record,
     find_records,
@@ -85,6 +86,26 @@ def find_bytes(
         return Found(held=made, type="image/jpeg")
     small = find_held(session, photo, record.data.get("preview_sha256", ""))
     return None if small is None else Found(held=small, type=UNKNOWN_TYPE)
+
+
+def bytes_beneath(
+    session: Session, registry: Registry, records: Iterable[str]
+) -> Mapping[str, list[StoredRecord]]:
+    """Record → what is live beneath it and declares bytes, in the order of arrival."""
+    found: dict[str, list[StoredRecord]] = {record: [] for record in records}
+    for kind in sorted(bearing_bytes(registry)) if found else ():
+        for record, beneath in children_of(session, found, kind).items():
+            found[record] += beneath
+    return found
+
+
+def bearing_bytes(registry: Registry) -> frozenset[str]:
+    """The kinds that hang beneath another record and declare bytes."""
+    return frozenset(
+        name
+        for name, kind in registry.kinds.items()
+        if kind.parent is not None and {"sha256", "state"} <= kind.fields.keys()
+    )
 
 
 def matches_about(

@@ -1,0 +1,174 @@
+"""Takes down what happened, from the feed, and issues it once the record is whole.
+
+A durable place in the feed stands for "so far"; it moves in the transaction that takes the events
+down, so that a crash loses nothing and repeats nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from server.clock import from_wire
+from server.db import transaction
+from server.domain.evidence.queries import bearing_bytes, bytes_beneath
+from server.outward import catalogue
+from server.outward.engine import Outward
+from server.outward.fanning import Issued, fan_out
+from server.outward.noting import note, take_place, unknown
+from server.outward.tables import Event, Followed, Place
+from server.sync.changes import NewVersion, changed_after, versions_after
+from server.sync.queries import StoredRecord, find_records
+
+PAGE = 200
+"""Changes of the feed that one transaction takes in, and records that one looks at again."""
+PAGES = 25
+"""Transactions of one round."""
+SHOWN = 20
+"""How many of the missing attachments are named."""
+
+
+def follow(session: Session, outward: Outward) -> int:
+    """Takes in what is new in the feed and issues what can be issued; how much was done."""
+    done = 0
+    for _page in range(PAGES):
+        some = _follow_page(session, outward)
+        done += some
+        if not some:
+            break
+    return done
+
+
+def _follow_page(session: Session, outward: Outward) -> int:
+    now = outward.clock.now()
+    if not _has_news(session, now):
+        return 0
+    with transaction(session):
+        place = take_place(session)
+        changed, reached = changed_after(session, place.feed, limit=PAGE)
+        records = find_records(session, changed)
+        taken = _take_down(session, outward, records.values(), now)
+        bearing = bearing_bytes(outward.registry)
+        above = {one.parent for one in records.values() if one.kind in bearing}
+        issued = _issue(session, outward, {*records, *above, *_ripe(session, now)}, now)
+        _number(place, issued)
+        fan_out(session, outward, issued, now)
+        moved = reached != place.feed
+        place.feed = reached
+    return moved + taken + len(issued)
+
+
+def _has_news(session: Session, now: datetime) -> bool:
+    """Asked in a read, so that a quiet round takes no writer's lock."""
+    place = session.scalar(select(Place.feed)) or 0
+    _changed, reached = changed_after(session, place, limit=1)
+    return reached != place or bool(_ripe(session, now))
+
+
+def _take_down(
+    session: Session, outward: Outward, records: Iterable[StoredRecord], now: datetime
+) -> int:
+    """Notes what each new version means, and up to which version that was done."""
+    cases = [one.id for one in records if catalogue.is_casework(outward.registry.get(one.kind))]
+    known = session.scalars(select(Followed).where(Followed.record.in_(cases)))
+    seen = dict.fromkeys(cases, 0) | {one.record: one.version for one in known}
+    versions = versions_after(session, seen)
+    for version in versions:
+        _note_version(session, outward, version, now)
+    for record, reached in {one.record: one.version for one in versions}.items():
+        session.merge(Followed(record=record, version=reached))
+    session.flush()
+    return len(versions)
+
+
+def _note_version(session: Session, outward: Outward, version: NewVersion, now: datetime) -> None:
+    if catalogue.is_undo(version) and _forget(session, version.record):
+        return
+    # B2: a decision may be taken back for some seconds; nobody outside hears of it before.
+    wait = outward.undo if catalogue.is_decision(version) else timedelta()
+    fresh = unknown(session, catalogue.read_version(version))
+    note(session, fresh, not_before=min(from_wire(version.at), now) + wait)
+
+
+def _forget(session: Session, record: str) -> bool:
+    """B2: drops the decision that was taken back before anybody heard of it; whether it did."""
+    held = _held(session, [record]).get(record, [])
+    decided = [one for one in held if one.type == "case.decided"]
+    if not decided:
+        return False
+    undone = orjson.loads(decided[-1].facts)["version"]
+    gone = [one.key for one in held if orjson.loads(one.facts).get("version") == undone]
+    session.execute(delete(Event).where(Event.key.in_(gone)))
+    return True
+
+
+def _ripe(session: Session, now: datetime) -> list[str]:
+    """Records with an event whose time has come and that waits for nothing else."""
+    ripe = (Event.seq.is_(None)) & (Event.not_before <= now) & (Event.waits_for == "")
+    return list(session.scalars(select(Event.record).where(ripe).distinct().limit(PAGE)))
+
+
+def _issue(
+    session: Session, outward: Outward, touched: Iterable[str | None], now: datetime
+) -> list[Issued]:
+    """Incident 14: events of a record leave in their order, and only while it is whole."""
+    held = _held(session, [record for record in touched if record is not None])
+    records = find_records(session, held)
+    beneath = bytes_beneath(session, outward.registry, records)
+    issued: list[Issued] = []
+    for record, events in held.items():
+        missing = [one for one in beneath[record] if one.data["state"] != "verified"]
+        for event in events:
+            event.waits_for = _write_missing(missing) if missing else ""
+        ready = [] if missing else _ready(events, now)
+        for event in ready:
+            event.body = _body(outward, event, records[record], beneath[record])
+            event.issued_at = now
+        issued += [Issued(event=event, record=records[record]) for event in ready]
+    return issued
+
+
+def _held(session: Session, records: Iterable[str]) -> Mapping[str, list[Event]]:
+    held: dict[str, list[Event]] = defaultdict(list)
+    found = select(Event).where(Event.seq.is_(None), Event.record.in_(sorted(records)))
+    for event in session.scalars(found.order_by(Event.key)):
+        held[event.record].append(event)
+    return held
+
+
+def _ready(events: Sequence[Event], now: datetime) -> list[Event]:
+    """Those whose time has come, up to the first whose has not."""
+    early = [place for place, event in enumerate(events) if event.not_before > now]
+    return list(events[: early[0]] if early else events)
+
+
+def _write_missing(missing: Iterable[StoredRecord]) -> str:
+    named: list[dict[str, Any]] = [
+        {"record": one.id, "kind": one.kind, "state": one.data["state"]} for one in missing
+    ]
+    return orjson.dumps(named[:SHOWN]).decode()
+
+
+def _body(
+    outward: Outward, event: Event, record: StoredRecord, attachments: Iterable[StoredRecord]
+) -> str:
+    return catalogue.write_body(
+        event.id,
+        event.type,
+        event.at,
+        orjson.loads(event.facts),
+        record=record,
+        attachments=attachments,
+        origin=outward.wishes.origin,
+    )
+
+
+def _number(place: Place, issued: Iterable[Issued]) -> None:
+    """Numbers in the order in which they were taken down; one worker at a time holds ``place``."""
+    for one in sorted(issued, key=lambda one: one.event.key):
+        place.issued += 1
+        one.event.seq = place.issued

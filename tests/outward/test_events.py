@@ -1,0 +1,203 @@
+"""Which events there are, when they become public, and that none is lost or doubled."""
+
+import orjson
+import pytest
+from sqlalchemy import select
+
+from server.outward import delivering, following
+from server.outward.tables import Event
+from server.work.rounds import run_round
+from tests.outward.receivers import Receiver
+from tests.outward.site import Site
+from tests.pictures import draw
+from tests.uploads import Carrier, created, photo_values, receipt_values
+
+CREATED, CHANGED, DECIDED = "case.created", "case.changed_state", "case.decided"
+
+
+def declare(carrier: Carrier, *contents: bytes) -> tuple[str, list[str]]:
+    """A receipt with photos of ``contents``, in one push; the ids of all."""
+    record = carrier.new_id()
+    photos = [carrier.new_id() for _ in contents]
+    carrier.push(
+        created(carrier.new_id, "receipt", record, receipt_values()),
+        *(
+            created(carrier.new_id, "photo", photo, photo_values(record, content))
+            for photo, content in zip(photos, contents, strict=True)
+        ),
+    )
+    return record, photos
+
+
+def test_incident_14_no_event_goes_out_before_all_attachments_have_arrived(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    carrier, contents = site.carrier(), (draw(seed=1), draw(seed=2))
+    record, photos = declare(carrier, *contents)
+    site.work()
+    carrier.send(photos[0], contents[0])
+    site.work()
+    assert (receiver.got, site.issued) == ([], [])
+    assert [one.waits_for for one in site.held] == [(f"photo {photos[1]} declared",)]
+
+    carrier.send(photos[1], contents[1])
+    site.work()
+    (told,) = receiver.got
+    assert told.event["type"] == CREATED
+    named = told.event["data"]["attachments"]
+    assert {one["record"] for one in named} == set(photos)
+    assert told.event["data"]["record"] == record
+    assert site.held == []
+
+
+def test_incident_14_bytes_that_were_refused_are_waited_for_and_a_withdrawn_photo_is_not(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    carrier, content = site.carrier(), draw()
+    _record, (photo,) = declare(carrier, content)
+    carrier.send(photo, content[:-1] + bytes([content[-1] ^ 1]))
+    site.work()
+    assert [one.waits_for for one in site.held] == [(f"photo {photo} refused",)]
+    version = site.desk.record(photo).version
+    withdraw = {"action": "withdraw", "kind": "photo", "record": photo, "base": version}
+    carrier.push({"id": carrier.new_id(), "schema": 1, "app": "1.0.0", **withdraw})
+    site.work()
+    assert receiver.types == [CREATED]
+    assert receiver.got[0].event["data"]["attachments"] == []
+
+
+def test_a_change_of_state_and_a_decision_follow_the_creation_in_their_order(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    record = site.receipt()
+    site.decide(record, "returned")
+    site.after(minutes=1)
+    assert receiver.types == [CREATED, CHANGED, DECIDED]
+    changed, decided = (one.event["data"] for one in receiver.got[1:])
+    assert (changed["from"], changed["state"]) == ("submitted", "returned")
+    assert decided["verdict"] == "returned"
+    assert decided["link"].endswith(f"/office/records/{record}")
+
+
+def test_k4_an_event_says_nothing_of_what_the_record_says(site: Site, receiver: Receiver) -> None:
+    site.hook(receiver)
+    site.decide(site.receipt())
+    site.after(minutes=1)
+    said = "".join(one.body for one in receiver.got)
+    for secret in ("老盛昌", "86.50", "证据不足", "2026-03-01"):
+        assert secret not in said
+
+
+def test_b2_a_decision_is_heard_of_when_it_can_no_longer_be_taken_back(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    record = site.receipt()
+    site.decide(record)
+    site.after(seconds=29)
+    assert receiver.types == [CREATED]
+    site.after(seconds=2)
+    assert receiver.types == [CREATED, CHANGED, DECIDED]
+
+
+def test_b2_a_decision_that_was_taken_back_in_time_is_never_heard_of(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    record = site.receipt()
+    site.work()
+    site.decide(record, "rejected")
+    site.after(seconds=10)
+    site.desk.undo(site.manager, record)
+    site.after(minutes=5)
+    assert receiver.types == [CREATED]
+    site.decide(record, "accepted")
+    site.after(minutes=5)
+    assert [one.event["data"].get("state") for one in receiver.got[:2]] == ["submitted", "accepted"]
+
+
+def test_x8_a_missed_deadline_is_told_once(site: Site, receiver: Receiver) -> None:
+    site.hook(receiver)
+    record = site.receipt()
+    site.work()
+    site.after(days=30)
+    site.after(days=30)
+    missed = [one for one in receiver.got if one.event["type"] == "deadline.missed"]
+    assert [one.event["data"]["record"] for one in missed] == [record]
+    assert missed[0].event["data"]["due_at"] < missed[0].event["timestamp"]
+
+
+def test_nothing_is_lost_and_nothing_doubled_where_the_worker_breaks_off(
+    site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.hook(receiver)
+    records = {site.receipt() for _ in range(3)}
+
+    def die(*_given: object) -> None:
+        raise OSError("the machine is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(following, "fan_out", die)
+        run_round(site.app)
+    assert receiver.got == []
+    site.work()
+    assert {one.event["data"]["record"] for one in receiver.got} == records
+    assert len(receiver.got) == len(set(receiver.ids)) == 3
+
+
+def test_an_event_has_the_same_id_when_it_is_taken_down_again(
+    site: Site, receiver: Receiver
+) -> None:
+    """After a restore the same mutations come again from the devices."""
+    site.hook(receiver)
+    site.receipt()
+    site.work()
+    (event,) = site.store.scalars(select(Event))
+    assert event.id == receiver.ids[0] == orjson.loads(event.body or "")["id"]
+    assert receiver.got[0].headers["webhook-id"].startswith("evt_")
+
+
+def test_events_beyond_one_page_of_the_feed_all_come(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "PAGE", 3)
+    records = [site.receipt() for _ in range(10)]
+    site.work()
+    assert sorted(record for _type, record in site.issued) == sorted(records)
+    assert len(site.issued) == 10
+
+
+def test_a_worker_that_dies_after_sending_sends_again_under_the_same_id(
+    site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_given: object) -> None:
+        raise OSError("the machine is gone")
+
+    site.hook(receiver)
+    site.receipt()
+    with monkeypatch.context() as broken:
+        broken.setattr(delivering, "_settle", die)
+        run_round(site.app)
+    site.work()
+    assert len(receiver.got) == 1
+    site.after(minutes=3)
+    assert len(receiver.got) == 2
+    assert len(set(receiver.ids)) == 1
+
+
+def test_two_workers_never_claim_the_same_delivery(
+    site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "PATIENCE_SECONDS", 0.2)
+    site.hook(receiver)
+    site.receipt()
+    receiver.gate.clear()
+    run_round(site.app)
+    site.outward.flying.clear()  # another process knows nothing of the first one's runs
+    run_round(site.app)
+    assert site.outward.flying == {}
+    receiver.gate.set()
+    assert len(receiver.got) == 1
