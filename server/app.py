@@ -11,7 +11,9 @@ from server.db import keep_journal
 from server.extensions import db
 from server.ids import IdMaker
 from server.journal.keeping import StoreJournal
-from server.services import build
+from server.linked import pages as linked
+from server.policies import versions
+from server.services import build, first_policy, follow_policy
 from server.settings import Settings, load
 from server.sync import epochs
 from server.sync.kinds import RecordKind
@@ -58,6 +60,7 @@ def create_app(
             keep_journal(db.engine, StoreJournal(services.settings.data, services.clock))
     blueprints.install(app)
     pages.install(app)
+    linked.install(app)
     return app
 
 
@@ -65,5 +68,11 @@ def open_store(app: Flask) -> Replayed:
     """Brings the store of ``app`` to the newest schema, its epoch and the end of its journal."""
     with app.app_context():
         migration.upgrade(db.engine)
-        epochs.open_store(db.session(), app.extensions["fieldstamp"].clock)
-        return open_journal(db.session(), app.extensions["fieldstamp"].sync)
+        clock = app.extensions["fieldstamp"].clock
+        epochs.open_store(db.session(), clock)
+        follow_policy(app, db.session())  # what a journal decides again is decided by it
+        replayed = open_journal(db.session(), app.extensions["fieldstamp"].sync)
+        content = first_policy(app.extensions["fieldstamp"].settings)
+        versions.begin(db.session(), content, now=clock.now())
+        follow_policy(app, db.session())
+        return replayed

@@ -27,7 +27,7 @@ CLOCK_READERS = re.compile(
 )
 FRESH_IDS = re.compile(r"(?:uuid\.)?uuid[1-8]|(?:os\.)?urandom")
 REQUEST_NAMES = {"flask.current_app", "flask.g", "flask.request", "flask.session"}
-REQUEST_ROOMS = ("server/api/", "server/backoffice/", "server/fieldapp/")
+REQUEST_ROOMS = ("server/api/", "server/backoffice/", "server/fieldapp/", "server/linked/")
 REQUEST_FILES = {"server/app.py", "server/services.py"}
 SQLITE = ("sqlite3", "pysqlite3", "sqlcipher3", "apsw", "aiosqlite")
 TASKS_LEFT = re.compile(r"#.*\b(?:TO" + "DO|FIX" + r"ME|X{3})\b")

@@ -44,7 +44,7 @@ def _is_view(function: Function) -> bool:
 def _views() -> list[tuple[int, str]]:
     return [
         (length_of(function), told(path, function))
-        for path in python_files(SERVER / "api", SERVER / "backoffice")
+        for path in python_files(SERVER / "api", SERVER / "backoffice", SERVER / "linked")
         for function in functions_of(path)
         if _is_view(function)
     ]

@@ -1,0 +1,213 @@
+// The page of one link: keeps a draft on this phone, hands it in, and says truly how far it is.
+
+import { newId, sha256 } from "./digest.js";
+import { Drafts } from "./drafts.js";
+import { LATE, Outbox } from "./outbox.js";
+
+const settings = JSON.parse(document.getElementById("settings").textContent);
+const find = (selector) => document.querySelector(selector);
+const say = (name, ...values) => values.reduce(
+  (text, value, place) => text.replace(`{${place}}`, value), settings.words[name],
+);
+const form = document.getElementById("answer");
+const standing = find("[data-standing]");
+const progress = find("[data-progress]");
+const opened = performance.now();
+let drafts = null;
+
+function show(name, ...values) {
+  standing.textContent = name ? say(name, ...values) : "";
+}
+
+/** By the server's clock as the page brought it; the phone's may be wrong. */
+function showTimeLeft() {
+  const gone = performance.now() - opened;
+  const minutes = Math.max(Math.floor((Date.parse(settings.due) - Date.parse(settings.now) - gone) / 60000), 0);
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
+  find("[data-left]").textContent = days ? say("days", days, hours)
+    : hours ? say("hours", hours, minutes % 60) : say("minutes", minutes);
+}
+
+function showParcel(parcel) {
+  const list = find("[data-parcels]");
+  let entry = list.querySelector(`[data-number="${parcel.number}"]`);
+  if (!entry) {
+    entry = document.createElement("li");
+    entry.dataset.number = parcel.number;
+    const [label, number] = [document.createElement("span"), document.createElement("strong")];
+    Object.assign(label, { className: "label", textContent: say("number") });
+    Object.assign(number, { className: "number", textContent: parcel.number });
+    entry.append(label, number);
+    list.append(entry);
+  }
+  showArrived(entry, parcel);
+  find("#handed-in").hidden = false;
+}
+
+function showArrived(entry, { photos }) {
+  if (!photos.length) return;
+  let line = entry.querySelector("[data-arrived]");
+  if (!line) {
+    line = document.createElement("span");
+    line.dataset.arrived = "";
+    entry.append(line);
+  }
+  line.textContent = say("photos_arrived", photos.filter((one) => one.arrived).length, photos.length);
+}
+
+function showRefusal({ refusal }) {
+  if (refusal.status === LATE) location.reload();
+  else showFault(say("refused", refusal.said));
+}
+
+function told({ state, parcel, photo, photos, percent }) {
+  progress.hidden = state !== "sending_photo";
+  if (state === "sending_photo") {
+    progress.value = percent;
+    show(state, photo, photos, percent);
+  } else if (state === "handed_in" || state === "arrived") {
+    showParcel(parcel);
+    if (state === "handed_in") find("#handed-in").scrollIntoView();
+    show(parcel.photos.some((one) => one.refused) ? "photo_refused" : state === "arrived" ? "all_arrived" : "");
+  } else if (state === "refused") {
+    bringBack(parcel).then(() => showRefusal(parcel));
+  } else {
+    show(state);
+  }
+}
+
+/** What was not taken is a draft again, for a person to mend. */
+function bringBack(parcel) {
+  return drafts.change((entry) => {
+    entry.parcels = entry.parcels.filter((one) => one.id !== parcel.id);
+    entry.draft.text = [parcel.text, entry.draft.text].filter(Boolean).join("\n");
+    entry.draft.photos.unshift(...parcel.photos);
+  }).then(showDraft);
+}
+
+function showFault(text) {
+  const place = find("[data-fault]");
+  place.hidden = !text;
+  place.textContent = text;
+}
+
+function showDraft({ draft }) {
+  if (!form) return;
+  form.elements.text.value = draft.text;
+  find("[data-chosen]").replaceChildren(...draft.photos.map(showPhoto));
+}
+
+function showPhoto(photo) {
+  const [entry, button, cross] = ["li", "button", "span"].map((name) => document.createElement(name));
+  entry.append(pictureOf(photo));
+  button.type = "button";
+  button.setAttribute("aria-label", say("remove", photo.name));
+  cross.textContent = "×";
+  button.append(cross);
+  button.addEventListener("click", () => keep((draft) => {
+    draft.photos = draft.photos.filter((one) => one.id !== photo.id);
+  }));
+  entry.append(button);
+  return entry;
+}
+
+function pictureOf(photo) {
+  if (photo.type === "application/pdf") {
+    const paper = document.createElement("span");
+    paper.className = "paper";
+    paper.textContent = photo.name;
+    return paper;
+  }
+  const picture = document.createElement("img");
+  picture.src = URL.createObjectURL(photo.content);
+  picture.alt = photo.name;
+  picture.onload = picture.onerror = () => URL.revokeObjectURL(picture.src);
+  return picture;
+}
+
+/** Changes the draft on the disk, then what is shown; "saved" is said only afterwards. */
+async function keep(edit, { redraw = true } = {}) {
+  try {
+    const entry = await drafts.change(({ draft }) => edit(draft));
+    if (redraw) showDraft(entry);
+    show(entry.draft.text || entry.draft.photos.length ? "saved" : "");
+  } catch {
+    show("not_saved");
+  }
+}
+
+async function choose(input, source) {
+  const files = [...input.files];
+  input.value = "";
+  showFault("");
+  for (const file of files) {
+    if (file.size > settings.photo_bytes) {
+      showFault(say("too_big", Math.floor(settings.photo_bytes / 2 ** 20), file.name));
+      continue;
+    }
+    const photo = await describe(file, source).catch(() => null);
+    if (photo) await keep((draft) => draft.photos.push(photo));
+    else showFault(say("unreadable", file.name));
+  }
+}
+
+/** The bytes are read here, once: a file that is chosen may be gone when it is sent. */
+async function describe(file, source) {
+  const content = new Blob([await file.arrayBuffer()], { type: file.type });
+  return {
+    id: newId(), name: file.name, source, content, bytes: content.size,
+    type: file.type || "application/octet-stream", sha256: await sha256(content),
+    captured: new Date(file.lastModified).toISOString(),
+  };
+}
+
+async function handIn(outbox) {
+  const { text } = form.elements;
+  const { draft } = await drafts.change((entry) => { entry.draft.text = text.value; });
+  showFault("");
+  if (!draft.text.trim() && !draft.photos.length) return showFault(say("empty"));
+  if (draft.photos.length > settings.photos) return showFault(say("too_many_photos", settings.photos));
+  showDraft(await drafts.change((entry) => {
+    entry.parcels.push({ id: newId(), ...entry.draft });
+    entry.draft = { text: "", photos: [] };
+  }));
+  outbox.deliver();
+}
+
+function listen(outbox) {
+  form.querySelector(".scripted").hidden = false;
+  const { text } = form.elements;
+  text.addEventListener("input", () => keep((draft) => { draft.text = text.value; }, { redraw: false }));
+  const [camera, gallery] = ["camera", "gallery"].map((id) => document.getElementById(id));
+  camera.addEventListener("change", () => choose(camera, "system_camera"));
+  gallery.addEventListener("change", () => choose(gallery, "gallery"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    handIn(outbox).catch(() => show("not_saved"));
+  });
+}
+
+function showLate({ draft }) {
+  if (!draft.text && !draft.photos.length) return;
+  find("[data-late]").hidden = false;
+  find("[data-late-text]").value = draft.text;
+}
+
+async function start() {
+  drafts = await Drafts.open(settings.link);
+  const outbox = new Outbox(drafts, settings.link, document.documentElement.lang, told);
+  const entry = await drafts.read();
+  for (const parcel of entry.parcels.filter((one) => one.number)) showParcel(parcel);
+  if (form) {
+    listen(outbox);
+    setInterval(showTimeLeft, 30000);
+    showDraft(entry);
+    if (entry.draft.text || entry.draft.photos.length) show("saved");
+  } else {
+    showLate(entry);
+  }
+  outbox.deliver();
+}
+
+// Without a place to keep a draft, the plain form does its work.
+start().catch(() => show("not_saved"));

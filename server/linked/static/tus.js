@@ -1,0 +1,63 @@
+// Sends one Blob by tus 1.0.0, and goes on where the server stands. Knows no page and no store.
+
+const VERSION = { "Tus-Resumable": "1.0.0" };
+const PIECE = 256 * 1024;
+
+/** The line or the server failed; the same may be tried again. */
+export class Unreachable extends Error {}
+
+/** The server says no, and would say so again; `status` is its answer's. */
+export class Refused extends Error {
+  constructor(status) {
+    super(`refused: ${status}`);
+    this.status = status;
+  }
+}
+
+const WORTH_ANOTHER_TRY = new Set([408, 409, 410, 423, 425, 429]);
+
+async function ask(url, options) {
+  const answer = await fetch(url, { ...options, headers: { ...VERSION, ...options.headers } }).catch(
+    (fault) => { throw new Unreachable(fault.message); },
+  );
+  if (answer.ok) return answer;
+  if (answer.status >= 500 || WORTH_ANOTHER_TRY.has(answer.status)) throw new Unreachable(String(answer.status));
+  throw new Refused(answer.status);
+}
+
+const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+const offsetOf = (answer) => Number(answer.headers.get("Upload-Offset"));
+const stateOf = (answer) => answer.headers.get("Upload-State");
+
+/** Makes the upload, or finds the one that the same `upload` key made before. */
+function create(url, content, metadata) {
+  const pairs = Object.entries(metadata).map(([name, value]) => `${name} ${base64(value)}`);
+  return ask(url, {
+    method: "POST",
+    headers: { "Upload-Length": String(content.size), "Upload-Metadata": pairs.join(",") },
+  });
+}
+
+/**
+ * Sends what the server does not have yet; resolves once it says that the bytes are verified (M4).
+ *
+ * `onProgress` is told how many bytes the server has. Rejects with Unreachable, after which the
+ * same call goes on where the server stands, or with Refused.
+ */
+export async function send(url, content, metadata, onProgress = () => {}) {
+  const made = await create(url, content, metadata);
+  const place = made.headers.get("Location");
+  let [offset, state] = [offsetOf(made), stateOf(made)];
+  onProgress(offset);
+  while (offset < content.size) {
+    const answer = await ask(place, {
+      method: "PATCH",
+      headers: { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(offset) },
+      body: content.slice(offset, offset + PIECE),
+    });
+    [offset, state] = [offsetOf(answer), stateOf(answer)];
+    onProgress(offset);
+  }
+  if (state !== "verified") state = stateOf(await ask(place, { method: "HEAD" }));
+  if (state !== "verified") throw new Unreachable(`state: ${state}`);
+}
