@@ -1,12 +1,14 @@
 """What every part of a running server shares, as one frozen value. No rules, no Flask set-up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import cast
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from flask import current_app
+from flask import Flask, current_app, g
+from sqlalchemy.orm import Session
 
 from server.clock import Clock
 from server.domain import all_kinds
@@ -15,11 +17,15 @@ from server.media.engine import Limits, Media, open_media
 from server.media.s3 import Bucket
 from server.outward.engine import Outward, Wishes
 from server.outward.signing import keyring
-from server.policies.reading import load
+from server.policies import versions
+from server.policies.reading import parse, parse_kept, read_default
+from server.policies.versions import hash_of
 from server.policy import Policy
 from server.settings import Settings, secret_keys, server_key
 from server.sync.engine import Sync
 from server.sync.kinds import RecordKind, Registry
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +34,10 @@ class Services:
 
     settings: Settings
     policy: Policy
+    policy_sha256: str
+    """Of the text that ``policy`` was read from."""
+    kinds: tuple[RecordKind, ...]
+    """What the installation has beside the kinds of the domain."""
     clock: Clock
     ids: IdMaker
     secrets: tuple[str, ...]
@@ -56,13 +66,16 @@ def build(
 
     ``kinds`` adds to those of the domain; ``wake`` tells a worker that bytes have come.
     """
-    rules = load(settings.policy)
+    content = first_policy(settings)
+    rules = parse(content, version=1)
     ids = ids or IdMaker(clock)
     secrets, key = secret_keys(settings), server_key(settings)
     registry = Registry.of(all_kinds(rules, *kinds))
     return Services(
         settings=settings,
         policy=rules,
+        policy_sha256=hash_of(content),
+        kinds=kinds,
         clock=clock,
         ids=ids,
         secrets=secrets,
@@ -110,5 +123,47 @@ def _bucket(settings: Settings) -> Bucket | None:
 
 
 def services() -> Services:
-    """The services of the application that handles this request."""
-    return cast("Services", current_app.extensions["fieldstamp"])
+    """The services of the application, the same for as long as this request goes on."""
+    if "services" not in g:
+        g.services = current_app.extensions["fieldstamp"]
+    return cast("Services", g.services)
+
+
+def first_policy(settings: Settings) -> str:
+    """The text of the policy of a store that has none yet."""
+    return settings.policy.read_text("utf-8") if settings.policy else read_default()
+
+
+def follow_policy(app: Flask, store: Session) -> bool:
+    """Works by the newest policy of the store from the next request on; whether it is another.
+
+    Raises ``PolicyFault`` where this program cannot read it; it goes on by the old one then.
+    """
+    own: Services = app.extensions["fieldstamp"]
+    newest = versions.newest(store)
+    if newest is None or (newest.number, newest.sha256) == (own.policy.version, own.policy_sha256):
+        return False
+    policy = parse_kept(newest.content, version=newest.number)
+    app.extensions["fieldstamp"] = _under(own, policy, newest.sha256)
+    return True
+
+
+def keep_following(app: Flask, store: Session) -> None:
+    """The same for a process that must go on: what keeps it from following is logged."""
+    try:
+        follow_policy(app, store)
+    except Exception:
+        store.rollback()
+        log.exception("policy_not_followed")
+
+
+def _under(own: Services, policy: Policy, sha256: str) -> Services:
+    registry = Registry.of(all_kinds(policy, *own.kinds))
+    undo = timedelta(seconds=policy.review.undo_seconds)
+    return replace(
+        own,
+        policy=policy,
+        policy_sha256=sha256,
+        sync=replace(own.sync, registry=registry),
+        outward=replace(own.outward, registry=registry, undo=undo),
+    )

@@ -7,6 +7,7 @@ import server.journal.tables
 import server.media.tables
 import server.outward.tables
 import server.people.tables
+import server.policies.tables
 import server.sync.tables  # noqa: F401
 from server.db import Base
 

@@ -15,6 +15,7 @@ PEOPLE = (
     "role_grant",
     "device",
     "audit_entry",
+    "policy_version",
     "case_link",
     "link_opening",
     "hook",

@@ -25,6 +25,7 @@ What = Literal[
     "logged_out",
     "original_seen",
     "password_set",
+    "policy_applied",
     "record_opened",
     "role_granted",
     "role_withdrawn",

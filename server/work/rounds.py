@@ -18,7 +18,7 @@ from server.media.sweep import clear_parts, expire_uploads, finish_stored
 from server.outward.delivering import deliver
 from server.outward.following import follow
 from server.outward.timing import follow_clocks
-from server.services import Services
+from server.services import Services, keep_following
 from server.sync import epochs
 from server.sync.aging import compact, mark_day, sweep_aged
 from server.sync.feed import number_feed
@@ -101,9 +101,10 @@ STEPS: tuple[Step, ...] = (
 
 def run_round(app: Flask) -> int:
     """Every step once; a step that fails is logged and keeps none of the others from running."""
-    services = cast("Services", app.extensions["fieldstamp"])
     done = 0
     with app.app_context():
+        keep_following(app, db.session())
+        services = cast("Services", app.extensions["fieldstamp"])
         for step in STEPS:
             try:
                 done += step(db.session(), services)
