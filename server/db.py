@@ -4,9 +4,11 @@ Two copies of SQLite in one process cancel each other's file locks, so nothing e
 one, tests and backups included. Knows no Flask.
 """
 
+import select
 import sqlite3 as stock_sqlite
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any, Literal, Protocol
 import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -68,9 +70,13 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Gives the moment back aware."""
-        if value is None or value.tzinfo is not None:
-            return value if value is None else value.astimezone(UTC)
-        return value.replace(tzinfo=UTC)
+        return None if value is None else as_moment(value)
+
+
+def as_moment(value: datetime | str) -> datetime:
+    """A moment as a driver gives it: SQLite's is text."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def has_wal_race(version: tuple[int, int, int]) -> bool:
@@ -94,7 +100,7 @@ def engine_options(url: str) -> dict[str, Any]:
         return {"module": sqlite, "connect_args": {"timeout": BUSY_SECONDS}, **COMMON}
     # A plan that was made on the empty table would be kept: measured, it halves the rate.
     connect = {"options": "-c plan_cache_mode=force_custom_plan", "application_name": NAME}
-    return {"pool_pre_ping": True, "connect_args": connect, **COMMON}
+    return {"connect_args": connect, **COMMON}
 
 
 def prepare(engine: Engine) -> None:
@@ -104,6 +110,7 @@ def prepare(engine: Engine) -> None:
     "database is locked" at once. So reads begin deferred and writers begin immediate.
     """
     if engine.dialect.name != "sqlite":
+        event.listen(engine, "checkout", _look_alive)
         return
     # P3: a journal that is removed may come back after a power cut and undo the last commit, since
     # its folder is not synced; one that is emptied is.
@@ -123,6 +130,18 @@ def prepare(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         wants_write = connection.get_execution_options().get("write", False)
         _say(connection, "BEGIN IMMEDIATE" if wants_write else "BEGIN")
+
+
+def _look_alive(connection: Any, _record: object, _pooled: object) -> None:
+    """Has the pool make a new connection where the database has hung up on this one.
+
+    Its last words lie unread in our kernel, as on an idle connection only they do; to ask whether
+    it is there would be one more way there and back each time.
+    """
+    unread = select.poll()
+    unread.register(connection.fileno(), select.POLLIN)
+    if unread.poll(0):
+        raise DisconnectionError
 
 
 def settle_leftovers(database: str | None) -> None:
@@ -246,6 +265,38 @@ def begin_snapshot(session: Session) -> None:
         connection.exec_driver_sql(
             "ROLLBACK AND CHAIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A driver's cursor on which each statement is a transaction of its own."""
+
+    cursor: Any
+    sqlite: bool
+
+
+@contextmanager
+def glancing(engine: Engine) -> Iterator[Glance]:
+    """For what every poll reads, where a session and its transaction cost more than to ask.
+
+    On PostgreSQL they are three more ways there and back. Nothing is written through it. Raises
+    :class:`Fault`.
+    """
+    sqlite_given = engine.dialect.name == "sqlite"
+    with told_faults():
+        pooled = engine.raw_connection()
+        driver: Any = pooled.driver_connection
+        try:
+            if not sqlite_given:
+                driver.autocommit = True
+            yield Glance(pooled.cursor(), sqlite=sqlite_given)
+            if not sqlite_given:
+                driver.autocommit = False
+        except BaseException:
+            pooled.invalidate()
+            raise
+        finally:
+            pooled.close()
 
 
 def _say(connection: Connection, word: str) -> None:

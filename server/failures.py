@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
+from server.db import Fault
 from server.errors import FIELD_WORDS, Problem
 
 BY_STATUS = {
@@ -47,7 +48,7 @@ def to_problem(error: Exception) -> Problem:
         return Problem("validation", fields=dict(field_codes(error.messages)))
     if isinstance(error, HTTPException):
         return Problem(BY_STATUS.get(error.code or 500, "internal"))
-    if isinstance(error, (OperationalError, PoolTimeoutError)):
+    if isinstance(error, (Fault, OperationalError, PoolTimeoutError)):
         # Lock, deadlock, full disk, lost server: nothing was stored, the same request may come.
         return Problem("unavailable")
     return Problem("internal")

@@ -44,7 +44,7 @@ class IdMaker:
         millisecond, counter = position >> COUNTER_BITS, position & ((1 << COUNTER_BITS) - 1)
         value = millisecond << 80 | 0x7 << 76 | counter << 64
         value |= 0b10 << RANDOM_BITS | self._random_bits(RANDOM_BITS)
-        return str(UUID(int=value))
+        return _in_form(value)
 
     def secret(self, size: int) -> bytes:
         """``size`` random bytes that nobody can guess."""
@@ -63,7 +63,12 @@ def derive_id(*sources: str) -> str:
     value = UUID(max(sources)).int >> 80 << 80 | 0x7 << 76
     value |= (bits >> RANDOM_BITS) % (1 << COUNTER_BITS) << 64
     value |= 0b10 << RANDOM_BITS | bits % (1 << RANDOM_BITS)
-    return str(UUID(int=value))
+    return _in_form(value)
+
+
+def _in_form(value: int) -> str:
+    digits = f"{value:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def is_uuid7(text: object) -> bool:

@@ -11,21 +11,26 @@ from itertools import chain
 from typing import Any
 
 import orjson
-from sqlalchemy import Table
+from sqlalchemy import Select, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
 
-from server.db import is_sqlite
+from server.db import Glance
 
 Row = tuple[Any, ...]
 
 
 class Rows:
-    """The driver's cursor of the transaction that ``session`` is in."""
+    """The driver's cursor of the transaction that a session is in, or of a glance beside one."""
 
-    def __init__(self, session: Session) -> None:
-        self.sqlite = is_sqlite(session)
-        self._cursor = session.connection().connection.cursor()
+    def __init__(self, source: Session | Glance) -> None:
+        if isinstance(source, Session):
+            connection = source.connection()
+            sqlite = connection.dialect.name == "sqlite"
+            source = Glance(connection.connection.cursor(), sqlite=sqlite)
+        self.sqlite = source.sqlite
+        self._cursor = source.cursor
 
     def among(self, column: str) -> str:
         """SQL for "``column`` is one of the list given as a parameter" (see :meth:`listed`)."""
@@ -106,6 +111,11 @@ class Rows:
         given = [(f"{table.name}_key_seq", count) for table, count in wanted.items()]
         [found] = self.select(f"SELECT {', '.join([one] * len(given))}", *chain(*given))
         return [sorted(keys or ()) for keys in found]
+
+
+def as_text(query: Select[Any]) -> str:
+    """``query`` in the words that both databases know, with ``?`` in the order of its values."""
+    return str(query.compile(dialect=DefaultDialect(paramstyle="qmark")))
 
 
 @cache

@@ -17,7 +17,7 @@ from server.extensions import db, jwt
 from server.ids import is_uuid7
 from server.people import sessions
 from server.people.principal import Principal
-from server.services import services
+from server.services import Services, services
 
 ISSUER = "fieldstamp"
 AUDIENCE = "fieldstamp-device"
@@ -101,20 +101,19 @@ def _prove(token: str, _secrets: tuple[str, ...]) -> Proven:
     return Proven(claims["sub"], expires)
 
 
-def _session_of(token: str) -> str:
-    """The session that a live token names."""
-    if len(token) > LONGEST_TOKEN:
+def _recognise(shared: Services) -> Principal:
+    """Whom the bearer token names, if it and its session live."""
+    proven, now = _prove(bearer(), shared.secrets), shared.clock.now()
+    if now.timestamp() >= proven.expires:
         raise Problem("unauthenticated")
-    proven = _prove(token, services().secrets)
-    if services().clock.now().timestamp() >= proven.expires:
-        raise Problem("unauthenticated")
-    return proven.session
+    terms = sessions.terms(shared.settings, shared.policy)
+    return sessions.recognise(db.engine, proven.session, now=now, terms=terms)
 
 
 def bearer() -> str:
     """The token of this request. *Raises* ``unauthenticated`` where it brings none."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer" or not 0 < len(token) <= LONGEST_TOKEN:
         raise Problem("unauthenticated")
     return token
 
@@ -125,13 +124,10 @@ def current_principal(*, upload_only: bool = False) -> Principal:
     ``upload_only``: the route also serves a revoked device that hands in its work. *Raises*
     ``unauthenticated``; ``device_revoked`` with ``erase`` for a revoked device elsewhere.
     """
-    if PRINCIPAL not in request.environ:
-        session = _session_of(bearer())
-        terms = sessions.terms(services().settings, services().policy)
-        now = services().clock.now()
-        known = sessions.recognise(db.session(), session, now=now, terms=terms)
-        request.environ[PRINCIPAL] = known
-    principal = cast("Principal", request.environ[PRINCIPAL])
+    environ = request.environ
+    if PRINCIPAL not in environ:
+        environ[PRINCIPAL] = _recognise(services())
+    principal = cast("Principal", environ[PRINCIPAL])
     if principal.upload_only and not upload_only:
         raise Problem("device_revoked", extra={"erase": principal.erase})
     return principal

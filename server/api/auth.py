@@ -178,7 +178,7 @@ def _describe(principal: Principal) -> Body:
 def _welcome(entered: Entered) -> Body:
     shared, issuer = services(), _issuer()
     principal = sessions.recognise(
-        db.session(), entered.session, now=shared.clock.now(), terms=issuer.terms
+        db.engine, entered.session, now=shared.clock.now(), terms=issuer.terms
     )
     public_key = shared.key.public_key().public_bytes_raw()
     return _describe(principal) | {

@@ -1,6 +1,7 @@
 """Headers of every answer: request id, Date, caching, and what a page may load."""
 
-from email.utils import format_datetime
+from email.utils import formatdate
+from functools import lru_cache
 
 from flask import Flask, Response, g
 
@@ -34,11 +35,16 @@ def _name_request() -> None:
     g.pop("nonce", None)
 
 
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers["Date"] = format_datetime(services().clock.now(), usegmt=True)
+    response.headers["Date"] = _date(int(services().clock.now().timestamp()))
     if response.mimetype == "text/html":
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)

@@ -7,6 +7,7 @@ rules*). It knows no route and no schema.
 import json
 import re
 import zlib
+from contextlib import suppress
 
 import orjson
 from flask import Request
@@ -62,17 +63,35 @@ def read_body(request: Request, settings: Settings) -> bytes:
     *Raises* ``too_large`` naming the limit, ``unsupported_media``, ``bad_json``; ``unavailable``
     where not all of it came.
     """
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise Problem("unsupported_media", detail="Content-Encoding must be gzip or absent.")
-    request.max_content_length = settings.push_wire_bytes
-    try:
-        sent = request.get_data(cache=False)
-    except RequestEntityTooLarge as error:
-        raise _too_large("push_wire_bytes", settings.push_wire_bytes) from error
-    if len(sent) < (request.content_length or 0):
-        raise Problem("unavailable")  # P8: cut or too slow; what was meant may be good
+    sent = _read_sent(request, settings.push_wire_bytes)
     return _inflate(sent, settings.push_bytes) if encoding == "gzip" else sent
+
+
+def _read_sent(request: Request, limit: int) -> bytes:
+    """What came over the wire; the stream may give it in pieces."""
+    announced = request.content_length
+    if announced is None:
+        return _read_chunks(request, limit)
+    if announced > limit:
+        raise _too_large("push_wire_bytes", limit)
+    read, sent = request.environ["wsgi.input"].read, b""
+    with suppress(OSError):
+        while len(sent) < announced and (piece := read(announced - len(sent))):
+            sent += piece
+    if len(sent) < announced:
+        raise Problem("unavailable")  # P8: cut or too slow; what was meant may be good
+    return sent
+
+
+def _read_chunks(request: Request, limit: int) -> bytes:
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        raise _too_large("push_wire_bytes", limit) from error
 
 
 def _inflate(sent: bytes, limit: int) -> bytes:

@@ -22,7 +22,7 @@ from server.settings import Settings
 from server.sync import epochs
 from server.sync.digest import break_down, repair
 from server.sync.fate import fate_of
-from server.sync.pull import DEFAULT_PAGE, MAX_PAGE
+from server.sync.pull import DEFAULT_PAGE, MAX_PAGE, answer_idle
 from server.sync.pull import pull as pull_page
 from server.sync.push import Envelope as PushedBy
 from server.sync.push import push_batch
@@ -188,9 +188,10 @@ def put_into_words(result: Body, spoken: str) -> Body:
 def pull(principal: Principal, body: Body) -> Response:
     """Changes behind a cursor, in order, in the scopes of the device."""
     need_current_app()
-    page = pull_page(
-        services().sync, db.session(), principal, cursor=body["cursor"], limit=body["limit"]
-    )
+    sync, cursor = services().sync, body["cursor"]
+    page = answer_idle(sync, db.engine, principal, cursor=cursor)
+    if page is None:
+        page = pull_page(sync, db.session(), principal, cursor=cursor, limit=body["limit"])
     return Response(page, mimetype="application/json")
 
 

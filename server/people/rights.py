@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
 from sqlalchemy.orm import Session as Store
 
 from server.errors import Problem
 from server.people.principal import Grant, Principal, Role
 from server.people.tables import Device, Region, RoleGrant, User
+from server.rows import Row, Rows, as_text
 
 HELD = RoleGrant.__table__
 GRANTED, BELOW = Region.__table__.alias("granted"), Region.__table__.alias("below")
@@ -19,7 +20,8 @@ GRANT = (HELD.c.role, HELD.c.region, BELOW.c.id.label("inner"))
 
 def with_grants(persons: Select[Any], user: ColumnElement[str]) -> Select[Any]:
     """``persons`` with a row for each region in which ``user`` holds a role (see GRANT)."""
-    beneath = func.substr(BELOW.c.path, 1, func.length(GRANTED.c.path)) == GRANTED.c.path
+    first: ColumnElement[int] = literal_column("1")
+    beneath = func.substr(BELOW.c.path, first, func.length(GRANTED.c.path)) == GRANTED.c.path
     return (
         persons.outerjoin(HELD, HELD.c.user == user)
         .outerjoin(GRANTED, GRANTED.c.id == HELD.c.region)
@@ -28,23 +30,25 @@ def with_grants(persons: Select[Any], user: ColumnElement[str]) -> Select[Any]:
     )
 
 
-PERSON = with_grants(select(*GRANT).select_from(User.__table__), User.__table__.c.id).where(
-    User.__table__.c.id == bindparam("person")
+PERSON = as_text(
+    with_grants(select(*GRANT).select_from(User.__table__), User.__table__.c.id).where(
+        User.__table__.c.id == bindparam("person")
+    )
 )
 """Put together once: doing so costs more than asking."""
 
 
 def load_grants(store: Store, user: str) -> tuple[Grant, ...]:
     """The roles of ``user``, each with its region and all regions below it."""
-    return read_grants(store.connection().execute(PERSON, {"person": user}))
+    return read_grants(Rows(store).select(PERSON, user))
 
 
-def read_grants(rows: Iterable[Row[Any]]) -> tuple[Grant, ...]:
-    """The grants in rows that have the columns of :data:`GRANT`."""
+def read_grants(rows: Iterable[Row]) -> tuple[Grant, ...]:
+    """The grants in rows that end with the columns of :data:`GRANT`."""
     regions: dict[tuple[str, str | None], set[str]] = defaultdict(set)
-    for row in rows:
-        if row.role is not None:
-            regions[row.role, row.region].add(row.inner)
+    for *_others, role, region, inner in rows:
+        if role is not None:
+            regions[role, region].add(inner)
     return tuple(
         Grant(Role(role), None if region is None else frozenset(inner))
         for (role, region), inner in regions.items()

@@ -1,14 +1,15 @@
 """Logins of devices and browsers: opened, recognised on every request, refreshed, ended."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Engine, Select, bindparam, select
 from sqlalchemy.orm import Session as Store
 
-from server.db import transaction
+from server.db import as_moment, glancing, transaction
 from server.errors import Problem
 from server.ids import IdMaker
 from server.people import audit, rights
@@ -16,6 +17,7 @@ from server.people.keys import PublicKey
 from server.people.principal import Principal
 from server.people.tables import Device, Session, User
 from server.policy import Policy
+from server.rows import Row, Rows, as_text
 from server.settings import Settings
 
 BROWSER_IDLE = timedelta(minutes=30)
@@ -57,10 +59,22 @@ def _select_known() -> Select[Any]:
     return rights.with_grants(known, login.c.user)
 
 
-KNOWN = _select_known()
+KNOWN = as_text(_select_known())
 """A session with its person, device and grants: every request asks, and asks once."""
 
 BROWSER = Terms(idle=BROWSER_IDLE, absolute=BROWSER_LIFE, revoked_upload=timedelta())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the tables say of a session; of ``ended_at`` it counts only whether there is one."""
+
+    created_at: datetime
+    used_at: datetime
+    ended_at: object
+    disabled: bool
+    revoked_at: datetime | None
+    principal: Principal
 
 
 def open_session(
@@ -72,37 +86,51 @@ def open_session(
     return session
 
 
-def is_live(session: Session | Row[Any], *, now: datetime, terms: Terms) -> bool:
+def is_live(session: Session | _Known, *, now: datetime, terms: Terms) -> bool:
     """Whether ``session`` has neither ended nor run out."""
     if session.ended_at is not None:
         return False
     return now - session.used_at < terms.idle and now - session.created_at < terms.absolute
 
 
-def recognise(store: Store, session: str, *, now: datetime, terms: Terms) -> Principal:
+def recognise(engine: Engine, session: str, *, now: datetime, terms: Terms) -> Principal:
     """The principal of a live session, from the tables as they stand now.
 
     *Raises* ``unauthenticated`` for a session that ended or ran out and for a disabled user
     without a device; ``device_revoked`` where a revoked device's term to hand in work is over.
     """
-    rows = store.connection().execute(KNOWN, {"session": session}).all()
-    if not rows or not is_live(row := rows[0], now=now, terms=terms):
+    with glancing(engine) as glance:
+        rows = Rows(glance).select(KNOWN, session)
+    if not rows or not is_live(known := _read_known(session, rows), now=now, terms=terms):
         raise Problem("unauthenticated")
-    if row.disabled_at is not None and row.revoked_at is None:
+    if known.disabled and known.revoked_at is None:
         raise Problem("unauthenticated")
-    if row.revoked_at is not None and now - row.revoked_at >= terms.revoked_upload:
-        raise Problem("device_revoked", extra={"erase": row.erase})
-    return Principal(
-        user=row.user,
-        name=row.name,
-        session=session,
-        device=row.device,
-        grants=rights.read_grants(rows),
-        home_region=row.home_region,
-        zone=row.zone,
-        upload_only=row.revoked_at is not None,
-        key=PublicKey(row.alg, row.public_key) if row.device else None,
-        erase=row.erase,
+    if known.revoked_at is not None and now - known.revoked_at >= terms.revoked_upload:
+        raise Problem("device_revoked", extra={"erase": known.principal.erase})
+    return known.principal
+
+
+def _read_known(session: str, rows: Sequence[Row]) -> _Known:
+    user, device, created_at, used_at, ended_at = rows[0][:5]
+    name, home_region, zone, disabled_at, alg, public_key, revoked_at, erase = rows[0][5:13]
+    return _Known(
+        created_at=as_moment(created_at),
+        used_at=as_moment(used_at),
+        ended_at=ended_at,
+        disabled=disabled_at is not None,
+        revoked_at=None if revoked_at is None else as_moment(revoked_at),
+        principal=Principal(
+            user=user,
+            name=name,
+            session=session,
+            device=device,
+            grants=rights.read_grants(rows),
+            home_region=home_region,
+            zone=zone,
+            upload_only=revoked_at is not None,
+            key=PublicKey(alg, public_key) if device else None,
+            erase=erase,
+        ),
     )
 
 
@@ -130,7 +158,7 @@ def recognise_browser(store: Store, secret: str, *, now: datetime) -> Principal:
     session = store.scalar(select(Session).where(Session.browser_hash == _hash(secret)))
     if session is None:
         raise Problem("unauthenticated")
-    principal = recognise(store, session.id, now=now, terms=BROWSER)
+    principal = recognise(store.get_bind().engine, session.id, now=now, terms=BROWSER)
     if now - session.used_at >= BROWSER_TOUCH:
         with transaction(store):
             store.get_one(Session, principal.session).used_at = now

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from server.clock import to_wire
@@ -21,7 +22,7 @@ from server.sync.epochs import follow_epoch
 from server.sync.feed import to_wire_sum
 from server.sync.given import ToldDevice, note_told
 from server.sync.items import held_scopes, item_text, records_by_key
-from server.sync.view import ScopeRow, Snapshot, look
+from server.sync.view import FeedState, ScopeRow, Snapshot, glimpse, look
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 500
@@ -59,6 +60,26 @@ def pull(
     return _render(sync, snapshot, page)
 
 
+def answer_idle(
+    sync: Sync, engine: Engine, reader: Principal, *, cursor: str | None
+) -> bytes | None:
+    """The answer to a pull by a device that has everything, as most have; None for others.
+
+    One statement, and no session.
+    """
+    at = Cursor.read(sync.secret, cursor) if cursor is not None else None
+    if at is None:
+        return None
+    state = glimpse(engine, reader)
+    if state.unnumbered or _unusable(state, reader, at) is not None:
+        return None
+    behind = any(scope.last_seq > at.seq for scope in state.scopes.values())
+    if behind or at.backfills or at.scopes != reader.scopes:
+        return None
+    page = Page(cursor=at.at(state.head), digest=_digests(state, reader))
+    return _render(sync, state, page)
+
+
 def page_told(page: Page, *, began: bool) -> ToldDevice:
     """What the device learns of its scopes by this page."""
     gained = {one["scope"] for one in page.events if one["event"] == "scope_enter"}
@@ -93,7 +114,7 @@ def _page(sync: Sync, snapshot: Snapshot, reader: Principal, text: str | None, l
     return _fill(snapshot, reader, _follow_scopes(reader, cursor), limit)
 
 
-def _unusable(snapshot: Snapshot, reader: Principal, cursor: Cursor | None) -> str | None:
+def _unusable(snapshot: FeedState, reader: Principal, cursor: Cursor | None) -> str | None:
     """Why the device must begin anew, if it must."""
     if cursor is None or (cursor.user, cursor.device) != (reader.user, reader.device):
         return "cursor_unknown"
@@ -218,7 +239,7 @@ def _with_parents(records: Mapping[int, Row], record: Row) -> list[Row]:
     return line
 
 
-def _digests(snapshot: Snapshot, reader: Principal) -> list[dict[str, Any]]:
+def _digests(snapshot: FeedState, reader: Principal) -> list[dict[str, Any]]:
     """P7: what the device must hold at this place, scope by scope."""
     empty = {name: ScopeRow(0, name, 0, 0, 0) for name in reader.scopes}
     return [
@@ -227,7 +248,7 @@ def _digests(snapshot: Snapshot, reader: Principal) -> list[dict[str, Any]]:
     ]
 
 
-def _render(sync: Sync, snapshot: Snapshot, page: Page) -> bytes:
+def _render(sync: Sync, snapshot: FeedState, page: Page) -> bytes:
     answer: dict[str, Any] = {
         "protocol": 1,
         "epoch": snapshot.epoch,

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from server.db import begin_snapshot
+from server.db import begin_snapshot, glancing
 from server.people.principal import Principal
 from server.rows import Rows
 from server.sync.feed import number_feed
@@ -23,10 +25,9 @@ class ScopeRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What a page is read from."""
+class FeedState:
+    """The feed at one moment."""
 
-    rows: Rows
     epoch: str
     head: int
     floor: int
@@ -35,11 +36,24 @@ class Snapshot:
     unnumbered: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(FeedState):
+    """The same with a transaction that goes on seeing this moment: what a page is read from."""
+
+    rows: Rows
+
+
 PENDING = (
     "(SELECT count(*) FROM (SELECT 1 FROM feed WHERE seq IS NULL ORDER BY key LIMIT 1) AS pending)"
 )
 """The order keeps the look on the index of rows without a number. After many of them were seen at
 once PostgreSQL expects to meet one anywhere, and without it would read the whole feed."""
+
+
+def glimpse(engine: Engine, reader: Principal) -> FeedState:
+    """The feed as it is now, without a transaction to read on in."""
+    with glancing(engine) as glance:
+        return FeedState(**_read_state(Rows(glance), reader))
 
 
 def look(session: Session, reader: Principal) -> Snapshot:
@@ -54,6 +68,11 @@ def look(session: Session, reader: Principal) -> Snapshot:
 def _look(session: Session, reader: Principal) -> Snapshot:
     begin_snapshot(session)
     rows = Rows(session)
+    return Snapshot(rows=rows, **_read_state(rows, reader))
+
+
+def _read_state(rows: Rows, reader: Principal) -> dict[str, Any]:
+    """The fields of a :class:`FeedState`."""
     # On SQLite writers number what they write, and looking for rows without one reads the feed.
     pending = "0" if rows.sqlite else PENDING
     found = rows.select(
@@ -65,11 +84,10 @@ def _look(session: Session, reader: Principal) -> Snapshot:
     )
     head = next(row for row in found if row[0] == 0)
     scopes = {row[1]: ScopeRow(*row[:5]) for row in found if row[0]}
-    return Snapshot(
-        rows=rows,
-        epoch=head[7],
-        head=head[5],
-        floor=head[8],
-        scopes=scopes,
-        unnumbered=bool(head[6]),
-    )
+    return {
+        "epoch": head[7],
+        "head": head[5],
+        "floor": head[8],
+        "scopes": scopes,
+        "unnumbered": bool(head[6]),
+    }

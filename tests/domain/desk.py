@@ -29,7 +29,10 @@ class Desk:
         shared = self.company.services
         terms = sessions.terms(shared.settings, shared.policy)
         return sessions.recognise(
-            self.company.store, handle.session, now=shared.clock.now(), terms=terms
+            self.company.store.get_bind().engine,
+            handle.session,
+            now=shared.clock.now(),
+            terms=terms,
         )
 
     def reviewer(self, role: Role = Role.REGION_MANAGER, region: str | None = "east") -> Principal:

@@ -175,7 +175,8 @@ def test_p6_a_revoked_device_may_refresh_for_14_days_to_hand_in_its_work(
     with transaction(company.store):
         session = company.store.scalars(select(Session).where(Session.device == phone.id)).one()
         terms = sessions.terms(company.services.settings, company.services.policy)
-        principal = sessions.recognise(company.store, session.id, now=clock.now(), terms=terms)
+        engine = company.store.get_bind().engine
+        principal = sessions.recognise(engine, session.id, now=clock.now(), terms=terms)
     assert principal.upload_only
     assert _code(phone.me()) == (403, "device_revoked")
     clock.advance(hours=1)
