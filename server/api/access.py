@@ -112,7 +112,7 @@ def _recognise(shared: Services) -> Principal:
 
 def bearer() -> str:
     """The token of this request. *Raises* ``unauthenticated`` where it brings none."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    scheme, _, token = str(request.environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     if scheme.lower() != "bearer" or not 0 < len(token) <= LONGEST_TOKEN:
         raise Problem("unauthenticated")
     return token
