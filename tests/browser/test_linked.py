@@ -211,6 +211,7 @@ def test_x6_who_is_too_late_is_told_and_keeps_what_was_written(
     expect(page.get_by_role("heading", name="This link is over")).to_be_visible()
     expect(page.get_by_text("is too late and is not taken")).to_be_visible()
     expect(page.get_by_label("What you want to say")).to_have_value("too late")
+    expect(page.locator("[data-chosen] img")).to_have_js_property("naturalWidth", 800)
     assert evidence(dispute) == []
 
 

@@ -16,6 +16,7 @@ from server.people import rights
 from server.people.principal import Principal, Role
 from server.sync.queries import children, find_record, history
 from server.sync.tables import ReusedMutation
+from server.upkeep.verify import verify
 from tests.company import Company, FixedClock
 from tests.links import PHOTO, Dispute, declared, given
 from tests.office import Office
@@ -124,6 +125,18 @@ def test_x6_a_link_is_made_by_a_role_where_it_reaches(dispute: Dispute) -> None:
 
 
 @on_sqlite
+def test_p9_x6_a_clock_that_is_wrong_by_centuries_keeps_nobody_from_handing_in(
+    dispute: Dispute,
+) -> None:
+    made, store = dispute.make(), dispute.company.store
+    moments = ["2026-03-02T09:00:00.000Z", "2226-03-02T09:00:00.000Z", "+275760-09-13T00:00:00Z"]
+    photos = (declared(bytes([place]), captured=at) for place, at in enumerate(moments))
+    received = dispute.hand_in(made, given("a", *photos))
+    told = [photo.data.get("captured") for photo in children(store, received.record, "photo")]
+    assert sorted(told, key=str) == [moments[0], None, None]
+
+
+@on_sqlite
 def test_x6_only_the_hash_of_a_token_is_stored(dispute: Dispute) -> None:
     made = dispute.make()
     row = dispute.company.store.scalars(select(CaseLink)).one()
@@ -171,4 +184,6 @@ def test_p6_x6_a_store_put_back_has_the_link_and_what_came_by_it(
     assert dispute.link(made).expires_at == clock.now() + timedelta(hours=24)
     [rebuttal] = children(store, dispute.case, "rebuttal")
     assert (rebuttal.id, rebuttal.data["number"]) == (received.record, received.number)
+    services = dispute.company.services
+    assert list(verify(store, services.sync, services.media)) == []
     assert {one.id for one in children(store, rebuttal.id, "photo")} == {*received.photos.values()}

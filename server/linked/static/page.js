@@ -100,6 +100,7 @@ function showDraft({ draft }) {
 function showPhoto(photo) {
   const [entry, button, cross] = ["li", "button", "span"].map((name) => document.createElement(name));
   entry.append(pictureOf(photo));
+  if (!form) return entry;
   button.type = "button";
   button.setAttribute("aria-label", say("remove", photo.name));
   cross.textContent = "×";
@@ -191,9 +192,11 @@ function showLate({ draft }) {
   if (!draft.text && !draft.photos.length) return;
   find("[data-late]").hidden = false;
   find("[data-late-text]").value = draft.text;
+  find("[data-chosen]").replaceChildren(...draft.photos.map(showPhoto));
 }
 
 async function start() {
+  if (!isSecureContext) return;  // no hashes there: the plain form does its work
   drafts = await Drafts.open(settings.link);
   const outbox = new Outbox(drafts, settings.link, document.documentElement.lang, told);
   const entry = await drafts.read();
