@@ -21,6 +21,8 @@ WHOLE_SECONDS = 10
 LONGEST_URL = 2000
 PORTS = {"https": 443, "http": 80}
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48")))
+"""Of IANA's registries of special addresses, what older versions of Python take for public."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -116,7 +118,12 @@ def is_public(address: str) -> bool:
         read = ipaddress.ip_address(address)
     except ValueError:  # such as fe80::1%eth0
         return False
-    return all(one.is_global and not one.is_multicast for one in (read, *_embedded(read)))
+    return all(_is_plain(one) for one in (read, *_embedded(read)))
+
+
+def _is_plain(address: Address) -> bool:
+    reserved = any(address in network for network in RESERVED)
+    return address.is_global and not address.is_multicast and not reserved
 
 
 def _embedded(address: Address) -> Iterator[ipaddress.IPv4Address]:

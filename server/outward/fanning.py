@@ -55,11 +55,15 @@ def delivery(
 
 
 def _address(session: Session, outward: Outward, issued: Iterable[Issued], now: datetime) -> None:
-    """B1: those with an address in whose hands the record is, each once an event."""
+    """B1: those with an address in whose hands the record is; of a decision, its author too."""
     mailed = [one for one in issued if one.record.kind in outward.wishes.mail_kinds]
     works = open_work(session, {one.record.id for one in mailed})
     for one in mailed:
         hands = [hand for work in works.get(one.record.id, ()) for hand in _hands(session, work)]
+        if one.event.type == "case.decided" and (
+            maker := find_addressee(session, one.record.creator)
+        ):
+            hands.append(maker)
         for user in sorted({person.user for person in hands}):
             session.add(delivery(one.event.key, now, user=user))
 

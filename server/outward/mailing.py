@@ -72,11 +72,15 @@ def _send(server: smtplib.SMTP, letter: Letter, notice: EmailMessage) -> Report:
         server.send_message(notice)
     except smtplib.SMTPRecipientsRefused as refusal:
         ((code, _words),) = refusal.recipients.values()
-        server.rset()
-        return Report(
-            delivery=letter.delivery, arrived=False, answer=f"SMTP {code}", gone=code >= 500
-        )
+        return _refused(letter, code)
+    except smtplib.SMTPDataError as refusal:
+        return _refused(letter, refusal.smtp_code)
     return Report(delivery=letter.delivery, arrived=True, answer="SMTP 250")
+
+
+def _refused(letter: Letter, code: int) -> Report:
+    """A code from 500 on is for good (RFC 5321, 4.2.1)."""
+    return Report(delivery=letter.delivery, arrived=False, answer=f"SMTP {code}", gone=code >= 500)
 
 
 def _failed(letter: Letter, why: str) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,11 +87,18 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_given: object) -> None:
+        """Nothing: a client that hangs up is what some tests are about."""
+
+
 @contextmanager
-def listening() -> Iterator[Receiver]:
-    """A receiver that listens on a free port."""
+def listening(trust: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """A receiver that listens on a free port, under TLS where there is a ``trust``."""
     receiver = Receiver()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
+    server = _Server(("127.0.0.1", 0), _handler(receiver))
+    if trust is not None:
+        server.socket = trust.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     receiver.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

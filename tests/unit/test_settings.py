@@ -51,3 +51,14 @@ def test_keys_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> 
     assert server_key(settings).private_bytes_raw() == server_key(settings).private_bytes_raw()
     for name in ("secret.key", "server.key"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0
+
+
+def test_lists_in_the_environment_are_written_with_commas() -> None:
+    found = load({"FIELDSTAMP_HOOK_ALLOW": "a.example:8080,b.example:80"})
+    assert found.hook_allow == ("a.example:8080", "b.example:80")
+
+
+@pytest.mark.parametrize("url", ["mail.example.com", "http://mail.example.com", "smtp:mail"])
+def test_a_mail_server_is_named_by_an_address_for_mail(url: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="smtp_url"):
+        load({"FIELDSTAMP_SMTP_URL": url})
