@@ -88,18 +88,7 @@ def build(
             secret=secrets[0],
             poll_seconds=settings.poll_seconds,
         ),
-        media=open_media(
-            settings.data,
-            clock=clock,
-            ids=ids,
-            limits=Limits(
-                upload_bytes=settings.upload_bytes,
-                open_uploads=settings.open_uploads,
-                open_bytes=settings.open_bytes,
-            ),
-            wake=lambda _sha256: wake(settings),
-            bucket=_bucket(settings),
-        ),
+        media=_media(settings, clock, ids, wake),
         outward=Outward(
             clock=clock,
             ids=ids,
@@ -108,6 +97,23 @@ def build(
             undo=timedelta(seconds=rules.review.undo_seconds),
             wishes=Wishes.of(settings),
         ),
+    )
+
+
+def _media(
+    settings: Settings, clock: Clock, ids: IdMaker, wake: Callable[[Settings], None]
+) -> Media:
+    return open_media(
+        settings.data,
+        clock=clock,
+        ids=ids,
+        limits=Limits(
+            upload_bytes=settings.upload_bytes,
+            open_uploads=settings.open_uploads,
+            open_bytes=settings.open_bytes,
+        ),
+        wake=lambda _sha256: wake(settings),
+        bucket=_bucket(settings),
     )
 
 
