@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from server.casework.machine import Machine
 from server.policy import Policy
 from server.sync.kinds import FieldSpec, RecordKind, Registry
 
@@ -41,6 +42,7 @@ def describe_kind(kind: RecordKind) -> dict[str, Any]:
         "shares_parent_scopes": kind.place is None,
         "claim_keys": [list(names) for names in kind.claims],
         "lane": _describe_lane(kind),
+        "states": _describe_states(kind.machine),
         "create_roles": sorted(kind.create_roles),
         "summary": list(kind.summary),
         "label": kind.label,
@@ -52,6 +54,22 @@ def _describe_lane(kind: RecordKind) -> str | dict[str, Any]:
         return kind.lane
     ((name, values),) = kind.urgent_when.items()
     return {"field": name, "urgent": sorted(values, key=str)}
+
+
+def _describe_states(machine: Machine | None) -> dict[str, Any] | None:
+    """State → its moves: where each leads, and the field that takes it; None without a machine."""
+    if machine is None:
+        return None
+    return {
+        name: {
+            "end": machine.is_end(name),
+            "moves": {
+                move: {"to": taken.to, "field": taken.field, "needs": list(taken.needs)}
+                for move, taken in state.moves.items()
+            },
+        }
+        for name, state in machine.states.items()
+    }
 
 
 def _describe_field(spec: FieldSpec) -> dict[str, Any]:

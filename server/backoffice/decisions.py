@@ -1,24 +1,23 @@
 """B2: deciding and taking back. Both go through the domain's actions, as any other write."""
 
 from datetime import timedelta
-from typing import cast, get_args
 
 from flask import redirect, request, session, url_for
 
 from server.backoffice.blueprint import Page, blueprint
 from server.backoffice.door import signed_in
+from server.backoffice.offers import Offer, read_inputs
 from server.backoffice.queue import read_rows
 from server.backoffice.record import Typed, render_record
 from server.backoffice.sight import Sight, look_at
 from server.clock import from_wire, to_wire
 from server.domain.review import actions
-from server.domain.review.actions import Decision, Verdict
+from server.domain.review.actions import Decision
 from server.errors import Problem
 from server.extensions import db
 from server.people.principal import Principal
 from server.services import services
 
-VERDICTS: tuple[str, ...] = get_args(Verdict)
 LAST = "decided"
 """Where the browser session keeps the decision that may still be taken back."""
 SHOWN_AGAIN = frozenset({"wrong_state", "validation"})
@@ -30,14 +29,15 @@ def decide(principal: Principal, record: str) -> Page:
     """Decides, and goes on to the next; or shows what changed and keeps what was typed."""
     typed, before = _read_form(), look_at(principal, record)
     try:
-        _check(before, typed)
-        actions.decide(services().sync, db.session(), principal, _decision(record, typed))
+        offer = _check(before, typed)
+        decision = _decision(record, typed, offer)
+        actions.decide(services().sync, db.session(), principal, decision)
     except Problem as problem:
         if problem.code not in SHOWN_AGAIN:
             raise
         again = render_record(principal, look_at(principal, record), typed=typed, problem=problem)
         return again, problem.type.status
-    _remember(record, typed.verdict)
+    _remember(record, offer.done)
     return redirect(_onward(principal, before, typed))
 
 
@@ -55,30 +55,36 @@ def _read_form() -> Typed:
     )
 
 
-def _check(seen: Sight, typed: Typed) -> None:
-    """Refuses, before anything is written, what no reviewer means to send."""
-    if typed.verdict not in VERDICTS:
+def _check(seen: Sight, typed: Typed) -> Offer:
+    """The offer that was taken; refuses, before anything is written, what nobody means to send."""
+    if not seen.offers:
+        raise Problem("forbidden")
+    offer = next((one for one in seen.offers if one.verdict == typed.verdict), None)
+    is_stale = typed.base != seen.record.version  # it may have been offered on that page
+    if offer is None and not (typed.verdict and is_stale):
         raise Problem("validation", fields={"verdict": "required"})
     if not typed.reason and not typed.note:
         raise Problem("validation", fields={"verdict_reason": "required"})
-    if typed.evidence != seen.evidence:
+    if offer is None or typed.evidence != seen.evidence:
         raise Problem("wrong_state")
+    return offer
 
 
-def _decision(record: str, typed: Typed) -> Decision:
+def _decision(record: str, typed: Typed, offer: Offer) -> Decision:
     return Decision(
         record=record,
         base=typed.base,
-        verdict=cast("Verdict", typed.verdict),
+        verdict=typed.verdict,
         reason=typed.reason,
         note=typed.note,
         guidance=typed.guidance,
+        values=read_inputs(offer, request.form),
     )
 
 
-def _remember(record: str, verdict: str) -> None:
+def _remember(record: str, words: str) -> None:
     at = to_wire(services().clock.now())
-    session[LAST] = {"record": record, "verdict": verdict, "at": at}
+    session[LAST] = {"record": record, "words": words, "at": at}
 
 
 def _onward(principal: Principal, decided: Sight, typed: Typed) -> str:

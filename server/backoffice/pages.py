@@ -11,6 +11,7 @@ from server.backoffice import (
     assets,
     decisions,
     door,
+    handling,
     languages,
     matches,
     photos,
@@ -26,7 +27,7 @@ from server.errors import LANGUAGES, Problem
 from server.services import Services
 
 TRANSLATIONS = Path(__file__).with_name("translations")
-PAGES = (assets, decisions, door, matches, photos, queue, record, settling)
+PAGES = (assets, decisions, door, handling, matches, photos, queue, record, settling)
 """Importing a page puts its views on the blueprint."""
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from server.backoffice import words
+from server.backoffice.clocks import ClockView, clock_view
 from server.backoffice.evidence import Exhibit, photo_exhibits, signature_exhibits
 from server.backoffice.facts import Fact, Lens
 from server.backoffice.lenses import label_in, lens_for, state_words, worded
@@ -49,6 +50,11 @@ class Portrait:
     signatures: tuple[Exhibit, ...]
     versions: tuple[VersionView, ...]
     kept: tuple[KeptView, ...]
+    clocks: tuple[ClockView, ...]
+    """X8: all of them, for ever."""
+    paused: bool
+    mine: bool
+    """Whether it is assigned to the reader."""
     task: str
     role: str
     left: TimeLeft | None
@@ -85,6 +91,9 @@ def portray(reader: Principal, sight: Sight) -> Portrait:
         signatures=signature_exhibits(lens, registry, sight.signatures),
         versions=version_views(lens, kind, sight.versions),
         kept=kept_views(lens, kind, sight.kept),
+        clocks=tuple(clock_view(lens, one) for one in sight.clocks),
+        paused="pause" in record.data,
+        mine=record.data.get("assigned_to") == reader.user,
         task=words.say(words.TASKS, work.task) if work else "",
         role=words.say(words.ROLES, work.role) if work else "",
         left=words.time_left(work, services().clock.now()) if work else None,

@@ -12,9 +12,9 @@ from server.backoffice.openings import note_opening
 from server.backoffice.portrait import portray
 from server.backoffice.sight import Sight, look_at
 from server.backoffice.words import in_language
+from server.domain.review.steps import PAUSES
 from server.errors import Problem, describe
 from server.people.principal import Principal
-from server.services import services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +54,18 @@ def render_record(
     return render_template(
         "office/record.html",
         record=record,
-        decidable=sight.decidable,
+        offers=sight.offers,
+        handled=sight.handled,
+        pauses=pauses_in(language()),
         restorable=sight.restorable,
         typed=typed or Typed(base=base, evidence=sight.evidence),
         evidence=sight.evidence,
         told=describe(problem.code, language(), problem.fields) if problem else None,
         news=[version for version in record.versions if version.version > base],
-        reasons=offered_reasons(),
         guided="guidance" in sight.kind.fields,
     )
 
 
-def offered_reasons() -> dict[str, list[tuple[str, str]]]:
-    """B2: verdict → (reason as the policy has it, the same in the reader's language)."""
-    offered = services().policy.review.reasons
-    return {
-        verdict: [(reason, in_language(reason, language())) for reason in listed]
-        for verdict, listed in offered.items()
-    }
+def pauses_in(told: str) -> list[tuple[str, str]]:
+    """X8: the reasons for which a clock may stand still."""
+    return [(code, in_language(" / ".join(words), told)) for code, words in PAUSES.items()]

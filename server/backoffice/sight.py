@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from server.backoffice.offers import Offer, offers_on
 from server.casework.queries import OpenWork
 from server.domain import queries
 from server.domain.evidence.queries import matches_about
@@ -32,8 +33,10 @@ class Sight:
     """B3: photo → what is known of other photos like it."""
     clocks: tuple[OpenWork, ...]
     """X8: what waits, and whatever waited."""
-    decidable: bool
-    """B2: whether the reader may decide it as it stands."""
+    offers: tuple[Offer, ...]
+    """B2: what the reader may decide on it as it stands."""
+    handled: bool
+    """X8: whether the reader may name who works it, or stop its clock."""
     restorable: bool
     """P6: whether the reader may bring back what was kept beside it."""
 
@@ -73,7 +76,8 @@ def look_at(reader: Principal, record: str) -> Sight:
         signatures=queries.signatures_of(session, record),
         matches=matches_about(session, registry, reader, [one.record for one in photos]),
         clocks=queries.clocks_of(session, record),
-        decidable=_is_decidable(reader, found, kind),
+        offers=offers_on(reader, found, kind),
+        handled=_is_handled(reader, found, kind),
         restorable=_is_restorable(reader, found, kind),
     )
 
@@ -83,6 +87,7 @@ def _is_restorable(reader: Principal, record: StoredRecord, kind: RecordKind) ->
     return may_restore(reader, concerned, record.region)
 
 
-def _is_decidable(reader: Principal, record: StoredRecord, kind: RecordKind) -> bool:
-    reviewed = record.live and "verdict" in kind.fields
-    return reviewed and reader.has(kind.decide_roles, record.region)
+def _is_handled(reader: Principal, record: StoredRecord, kind: RecordKind) -> bool:
+    state = str(record.data.get("state"))
+    open_case = kind.machine is not None and record.live and not kind.machine.is_end(state)
+    return open_case and reader.has(kind.decide_roles, record.region)

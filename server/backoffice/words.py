@@ -55,6 +55,14 @@ REASONS = {
     "too_bright": lazy_gettext("The picture is too bright; it may have to be taken again."),
     "parent_withdrawn": lazy_gettext("The record above it was taken back."),
 }
+STANDINGS = {
+    "running": lazy_gettext("running"),
+    "warned": lazy_gettext("running out"),
+    "missed": lazy_gettext("missed"),
+    "paused": lazy_gettext("paused"),
+    "done": lazy_gettext("done in time"),
+    "done_late": lazy_gettext("done late"),
+}
 SEALS = {
     "sealed": lazy_gettext("Sealed: the device's signature was verified"),
     "chained": lazy_gettext("Chained: unbroken, signature of the run verified"),

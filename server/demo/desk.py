@@ -7,16 +7,16 @@ from itertools import cycle
 from sqlalchemy.orm import Session as Store
 
 from server.domain import queries
-from server.domain.review.actions import Decision, Verdict, decide
+from server.domain.review.actions import Decision, decide
 from server.media.pictures import list_unexamined
 from server.people import rights
 from server.people.principal import Principal
 from server.services import Services
 
-PATTERN: tuple[Verdict, ...] = ("accepted", "accepted", "returned", "accepted", "rejected")
+PATTERN: tuple[str, ...] = ("accepted", "accepted", "returned", "accepted", "rejected")
 LEFT_OPEN = 4
 """Every so many things stay in the queue, and its last, for whoever looks at the demonstration."""
-GUIDANCE: Mapping[Verdict, str] = {
+GUIDANCE: Mapping[str, str] = {
     "accepted": "",
     "returned": "请补拍清晰的照片。Please add a clear photo.",
     "rejected": "请按公司规定办理。Please follow the company's rules.",
@@ -47,8 +47,8 @@ def _decide(
     services: Services,
     reviewer: Principal,
     row: queries.QueueRow,
-    verdict: Verdict,
-) -> Verdict:
+    verdict: str,
+) -> str:
     decision = Decision(
         record=row.record.id,
         base=row.record.version,

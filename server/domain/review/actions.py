@@ -1,9 +1,9 @@
 """B2: what reviewers decide: right → rule → the same push as a device. There is no other way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -18,10 +18,8 @@ from server.sync.epochs import current_epoch
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord
 
-Verdict = Literal["accepted", "returned", "rejected"]
-
 DECISION = ("verdict", "verdict_reason", "verdict_note", "guidance", "decided_by", "decided_at")
-"""The fields that one decision writes and its undo takes back."""
+"""The fields that every decision writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +28,13 @@ class Decision:
 
     record: str
     base: int
-    verdict: Verdict
+    verdict: str
+    """``accepted``, ``returned``, ``rejected``; of a kind with a machine, the name of a move."""
     reason: str
     note: str = ""
     guidance: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the office that the decision needs."""
 
 
 def decide(sync: Sync, session: Session, reviewer: Principal, decision: Decision) -> int:
@@ -45,6 +46,7 @@ def decide(sync: Sync, session: Session, reviewer: Principal, decision: Decision
     """
     seen = _decidable(sync, session, reviewer, decision.record)
     said = {
+        **decision.values,
         "verdict": decision.verdict,
         "verdict_reason": decision.reason or None,
         "verdict_note": decision.note or None,
@@ -67,7 +69,8 @@ def undo(sync: Sync, session: Session, reviewer: Principal, record: str, *, rule
     mine = decided_at is not None and seen.data.get("decided_by") == reviewer.user
     if not mine or sync.clock.now() - from_wire(str(decided_at)) > over:
         raise Problem("wrong_state")
-    before = _before_decision(session, seen)
+    owned = sync.registry.kinds[seen.kind].owned["office"]
+    before = _before_decision(session, seen, owned)
     return write_strictly(sync, session, reviewer, seen, base=seen.version, values=before)
 
 
@@ -82,12 +85,34 @@ def _decidable(sync: Sync, session: Session, reviewer: Principal, record: str) -
     return seen
 
 
-def _before_decision(session: Session, seen: StoredRecord) -> dict[str, Any]:
-    """The decision's fields as they stood before it, where it is the newest version."""
+def _before_decision(session: Session, seen: StoredRecord, owned: frozenset[str]) -> dict[str, Any]:
+    """The office's fields as they stood before it, where it is the newest version."""
     newest = queries.history(session, seen.id)[-1].changed
     if is_taken_back(*newest.get("decided_at", (None, None))):  # an undo is not undone
         raise Problem("wrong_state")
-    return {name: newest[name][0] for name in DECISION if name in newest}
+    return {name: newest[name][0] for name in newest if name in owned}
+
+
+HANDLING = ("assigned_to", "pause")
+
+
+def handle(
+    sync: Sync,
+    session: Session,
+    reviewer: Principal,
+    record: str,
+    *,
+    base: int,
+    values: Mapping[str, str | None],
+) -> int:
+    """X8: names who works a case, or stops its clock for a reason; the record's new version.
+
+    Raises Problem ``not_found``, ``forbidden``, ``validation``, and ``wrong_state`` where anybody
+    changed the record since ``base``.
+    """
+    seen = _decidable(sync, session, reviewer, record)
+    told = {name: value for name, value in values.items() if name in HANDLING}
+    return write_strictly(sync, session, reviewer, seen, base=base, values=told)
 
 
 def write_strictly(
