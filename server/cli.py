@@ -2,20 +2,16 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-from sqlalchemy.orm import Session as Store
 
-from server import migration, serving
+from server import cli_policy, migration, serving
 from server.app import create_app, open_store
 from server.clock import SystemClock
-from server.db import transaction
 from server.demo import show
 from server.errors import Problem, say_field
 from server.extensions import db
@@ -23,11 +19,13 @@ from server.journal.lines import JournalFault
 from server.media.garbage import collect
 from server.media.moving import move_blobs
 from server.media.rehash import rehash_blobs
+from server.opening import opened, writing
 from server.outward import hooks as outward_hooks
 from server.outward import report as hooks_report
 from server.outward.queries import list_held, read_cursor
 from server.people import addressees, devices, passwords, regions, users
 from server.people.principal import Role
+from server.policies.reading import PolicyFault
 from server.services import services
 from server.settings import load
 from server.sheets import SheetFault
@@ -43,23 +41,6 @@ from server.work.worker import run_worker
 ROLES = click.Choice([role.value for role in Role])
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-
-
-@contextmanager
-def _opened() -> Iterator[Store]:
-    """The store of this installation, within an application context."""
-    with create_app().app_context():
-        try:
-            yield db.session()
-        finally:
-            db.session.remove()
-            db.engine.dispose()
-
-
-@contextmanager
-def _writing() -> Iterator[tuple[Store, datetime]]:
-    with _opened() as store, transaction(store):
-        yield store, services().clock.now()
 
 
 def _bring_up_to_date() -> None:
@@ -128,7 +109,7 @@ def upgrade() -> None:
 @database.command()
 def check() -> None:
     """Say whether the schema is the newest; status 1 if not."""
-    with _opened() as store:
+    with opened() as store:
         current = migration.is_current(store.get_bind().engine)
     click.echo("The schema is the newest." if current else "The schema is not the newest.")
     sys.exit(0 if current else 1)
@@ -143,7 +124,7 @@ def backup() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def create_backup(folder: Path) -> None:
     """Write a backup into FOLDER, which must be new; the server may go on working."""
-    with _opened() as store:
+    with opened() as store:
         own = services()
         resting = own.media.originals if own.settings.bucket else None
         manifest = backups.create(
@@ -186,7 +167,7 @@ def restore_backup(
 def verify_store(repair: bool, photos: bool) -> None:
     """Prove that the store agrees with itself; status 1 if anything is left that does not."""
     left = 0
-    with _opened() as store:
+    with opened() as store:
         own = services()
         for found in verify(store, own.sync, own.media, mend=repair, photos=photos):
             click.echo(report.say_finding(found))
@@ -202,7 +183,7 @@ def verify_store(repair: bool, photos: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Check and count, and write nothing.")
 def import_file(what: str, file: Path, username: str, dry_run: bool) -> None:
     """Take in a CSV file, all of its rows or none; status 1 if any is wrong."""
-    with _opened() as store:
+    with opened() as store:
         by = users.need_user(store, username).id
         told = imports.take_in(store, services(), what, file, by=by, dry_run=dry_run)
     click.echo(imports.say_report(told))
@@ -218,7 +199,7 @@ def media() -> None:
 @click.option("--dry-run", is_flag=True, help="List what there is, and change nothing.")
 def collect_garbage(dry_run: bool) -> None:
     """Remove what takes room and is named by nothing, a week after it was first seen."""
-    with _opened() as store:
+    with opened() as store:
         restored_at = epochs.changed_at(store)
         for found in collect(store, services().media, restored_at=restored_at, dry_run=dry_run):
             click.echo(report.say_garbage(found, dry_run=dry_run))
@@ -229,7 +210,7 @@ def collect_garbage(dry_run: bool) -> None:
 def rehash(every: bool) -> None:
     """Hash originals again; status 1 if any is missing or differs from its name."""
     faulty = 0
-    with _opened() as store:
+    with opened() as store:
         own = services()
         before = own.clock.now() - timedelta(days=0 if every else own.settings.rehash_days)
         while found := rehash_blobs(store, own.media, before=before, most_bytes=REHASHED_BYTES):
@@ -244,7 +225,7 @@ def rehash(every: bool) -> None:
 def move(days: int | None) -> None:
     """Move originals into the bucket, older ones first."""
     moved = 0
-    with _opened() as store:
+    with opened() as store:
         own = services()
         age = timedelta(days=own.settings.bucket_after_days if days is None else days)
         while some := move_blobs(store, own.media, before=own.clock.now() - age):
@@ -264,7 +245,7 @@ def user() -> None:
 @click.option("--role", type=ROLES, help="A role in the home region and below.")
 def add_user(username: str, name: str | None, region: str | None, role: str | None) -> None:
     """Add a person."""
-    with _writing() as (store, now):
+    with writing() as (store, now):
         home = regions.need_region(store, region).id if region else None
         person = users.NewUser(username=username, name=name or username, home_region=home)
         created = users.create_user(store, services().ids, person, now=now)
@@ -276,7 +257,7 @@ def add_user(username: str, name: str | None, region: str | None, role: str | No
 @user.command(name="list")
 def list_users() -> None:
     """List everybody."""
-    with _opened() as store:
+    with opened() as store:
         for person in users.list_users(store):
             state = "disabled" if person.disabled_at else "active"
             click.echo(f"{person.id}  {state:8}  {person.username}  {person.name}")
@@ -286,7 +267,7 @@ def list_users() -> None:
 @click.argument("username")
 def disable_user(username: str) -> None:
     """Shut a person out; their devices may hand in what they hold."""
-    with _writing() as (store, now):
+    with writing() as (store, now):
         users.disable_user(store, users.need_user(store, username), now=now)
 
 
@@ -297,7 +278,7 @@ def disable_user(username: str) -> None:
 @click.option("--withdraw", is_flag=True, help="Take the role away instead.")
 def set_role(username: str, role: str, region: str | None, withdraw: bool) -> None:
     """Give a person a role, or take it away."""
-    with _writing() as (store, now):
+    with writing() as (store, now):
         place = regions.need_region(store, region).id if region else None
         person = users.need_user(store, username)
         change = users.withdraw_role if withdraw else users.grant_role
@@ -310,7 +291,7 @@ def set_role(username: str, role: str, region: str | None, withdraw: bool) -> No
 def set_password(username: str, password: str) -> None:
     """Set a person's password."""
     hashed = passwords.hash_password(password)
-    with _writing() as (store, now):
+    with writing() as (store, now):
         users.set_password(store, users.need_user(store, username), hashed, now=now)
 
 
@@ -323,7 +304,7 @@ def device() -> None:
 @click.argument("username")
 def enrol(username: str) -> None:
     """Print a code that enrols one device of USERNAME within ten minutes."""
-    with _writing() as (store, now):
+    with writing() as (store, now):
         person = users.need_user(store, username)
         code = devices.issue_code(store, services().ids, person, now=now)
     click.echo(code)
@@ -333,7 +314,7 @@ def enrol(username: str) -> None:
 @click.option("--user", "username", help="Only this person's devices.")
 def list_devices(username: str | None) -> None:
     """List devices."""
-    with _opened() as store:
+    with opened() as store:
         owner = users.need_user(store, username).id if username else None
         for found in devices.list_devices(store, user=owner):
             state = "revoked" if found.revoked_at else "active"
@@ -345,7 +326,7 @@ def list_devices(username: str | None) -> None:
 @click.option("--erase", type=click.Choice(["scopes", "all"]), default="all", show_default=True)
 def revoke(device_id: str, erase: devices.Erase) -> None:
     """Revoke a device; it may still hand in its work for the policy's days."""
-    with _writing() as (store, now):
+    with writing() as (store, now):
         devices.revoke(store, devices.need_device(store, device_id), erase=erase, now=now)
 
 
@@ -354,7 +335,7 @@ def revoke(device_id: str, erase: devices.Erase) -> None:
 @click.argument("address", required=False)
 def set_email(username: str, address: str | None) -> None:
     """Set the address for notices; without one, take it away."""
-    with _writing() as (store, now):
+    with writing() as (store, now):
         addressees.set_email(store, users.need_user(store, username), address, now=now)
 
 
@@ -369,7 +350,7 @@ def hooks() -> None:
 @click.option("--kind", "kinds", multiple=True, help="Only records of this kind; may be repeated.")
 def add_hook(url: str, types: tuple[str, ...], kinds: tuple[str, ...]) -> None:
     """Add a hook; prints its secret and its token, which are not shown again."""
-    with _writing() as (store, _now):
+    with writing() as (store, _now):
         added = outward_hooks.add_hook(store, services().outward, url, types=types, kinds=kinds)
     click.echo(hooks_report.say_added(added))
 
@@ -377,7 +358,7 @@ def add_hook(url: str, types: tuple[str, ...], kinds: tuple[str, ...]) -> None:
 @hooks.command(name="list")
 def list_hooks() -> None:
     """List hooks, and the events that still wait, each with its reason."""
-    with _opened() as store:
+    with opened() as store:
         for hook in outward_hooks.list_hooks(store):
             click.echo(hooks_report.say_hook(hook))
         for held in list_held(store):
@@ -388,7 +369,7 @@ def list_hooks() -> None:
 @click.argument("hook")
 def remove_hook(hook: str) -> None:
     """Remove a hook and what is on its way to it."""
-    with _writing() as (store, _now):
+    with writing() as (store, _now):
         outward_hooks.remove_hook(store, services().outward, hook)
 
 
@@ -397,10 +378,13 @@ def remove_hook(hook: str) -> None:
 @click.option("--after", help="Cursor of GET /v1/events; without it: from the oldest event.")
 def replay_hook(hook: str, after: str | None) -> None:
     """Send events again under the same ids; starts a hook that was stopped."""
-    with _writing() as (store, _now):
+    with writing() as (store, _now):
         place = read_cursor(after, epochs.current_epoch(store))
         count = outward_hooks.replay(store, services().outward, hook, after=place)
     click.echo(f"{count} events are sent again.")
+
+
+cli.add_command(cli_policy.policy)
 
 
 @cli.group()
@@ -415,7 +399,7 @@ def region() -> None:
 @click.option("--parent", help="The region above, by id or name.")
 def add_region(name_zh: str, name_en: str, level: str, parent: str | None) -> None:
     """Add a region and print its id."""
-    with _writing() as (store, _now):
+    with writing() as (store, _now):
         above = regions.need_region(store, parent).id if parent else None
         planted = regions.add_region(
             store, services().ids, level=level, name_zh=name_zh, name_en=name_en, parent=above
@@ -426,7 +410,7 @@ def add_region(name_zh: str, name_en: str, level: str, parent: str | None) -> No
 @region.command(name="list")
 def list_regions() -> None:
     """List regions, each below its parent."""
-    with _opened() as store:
+    with opened() as store:
         for found in regions.list_regions(store):
             indent = "  " * (found.path.count("/") - 2)
             click.echo(f"{found.id}  {indent}{found.name_zh} / {found.name_en} ({found.level})")
@@ -439,7 +423,7 @@ def main() -> None:
     except msgspec.ValidationError as error:
         click.echo(f"A setting is wrong: {error}", err=True)
         sys.exit(1)
-    except (BackupFault, JournalFault, SheetFault) as fault:
+    except (BackupFault, JournalFault, PolicyFault, SheetFault) as fault:
         click.echo(str(fault), err=True)
         sys.exit(1)
     except Problem as problem:

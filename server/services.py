@@ -7,7 +7,7 @@ from typing import cast
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from flask import Flask, current_app, g
+from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
 from server.clock import Clock
@@ -30,7 +30,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Made once by ``app.create_app``; reachable as ``app.extensions["fieldstamp"]``."""
+    """Made by ``app.create_app``, and anew by ``follow_policy`` where the policy is another.
+
+    Reachable as ``app.extensions["fieldstamp"]``; who keeps one works by its policy to the end.
+    """
 
     settings: Settings
     policy: Policy
@@ -129,10 +132,8 @@ def _bucket(settings: Settings) -> Bucket | None:
 
 
 def services() -> Services:
-    """The services of the application, the same for as long as this request goes on."""
-    if "services" not in g:
-        g.services = current_app.extensions["fieldstamp"]
-    return cast("Services", g.services)
+    """The services of the application that handles this request."""
+    return cast("Services", current_app.extensions["fieldstamp"])
 
 
 def first_policy(settings: Settings) -> str:

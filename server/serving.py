@@ -4,6 +4,7 @@ import gc
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -11,9 +12,12 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from server.app import create_app
+from server.extensions import db
+from server.services import keep_following
 from server.settings import Settings
 
 LOOK_SECONDS = 1.0
+FOLLOW_SECONDS = 2.0
 STOP_SECONDS = 40.0
 
 
@@ -31,7 +35,22 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Called in each worker, so that no connection crosses a fork."""
-        return create_app(self.settings)
+        app = create_app(self.settings)
+        _look_for_policy(app)
+        threading.Thread(target=_follow_policy, args=(app,), name="policy", daemon=True).start()
+        return app
+
+
+def _follow_policy(app: Flask) -> None:
+    """Takes a new policy into use within seconds, beside the requests, which wait for nothing."""
+    pause = threading.Event()
+    while not pause.wait(FOLLOW_SECONDS):
+        _look_for_policy(app)
+
+
+def _look_for_policy(app: Flask) -> None:
+    with app.app_context():
+        keep_following(app, db.session())
 
 
 def options(settings: Settings) -> dict[str, Any]:

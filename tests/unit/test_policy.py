@@ -47,7 +47,11 @@ def refused(content: str) -> tuple[str, ...]:
         ('"finance_officer", ', '"treasurer", ', "terms.x14_top_up.escalate[0]: Invalid enum"),
         ('calendar = "workdays"', 'calendar = "office"', "terms.f4_plain.calendar: there is no"),
         ("[terms] ", f"{ALWAYS_AGAIN}[terms] ", "calendars.always: this one is there"),
-        ('zone = "Asia/Shanghai"', 'zone = "Asia/Shangai"', "calendars.workdays: there is no time"),
+        (
+            'zone = "Asia/Shanghai"\nweek',
+            'zone = "Asia/Shangai"\nweek',
+            "calendars.workdays: there is no time",
+        ),
         ("holidays = []", "holidays = [7]", "calendars.workdays.holidays[0]: Expected `date`"),
         ("near = 31", "near = 57", "photos.near: above photos.reshot"),
         ("dark_below = 35", "dark_below = 225", "photos.dark_below: not below"),
