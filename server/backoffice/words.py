@@ -31,6 +31,7 @@ ROLES = {
 }
 TASKS = {
     "compare": lazy_gettext("Compare the two"),
+    "renew": lazy_gettext("Renew the licence"),
     "parked": lazy_gettext("Handed in and refused"),
     "review": lazy_gettext("Review"),
     "intake": lazy_gettext("Intake"),

@@ -2,7 +2,7 @@
 
 from server.domain.cases.kinds import cross_region_case_kind
 from server.domain.customers.claims import claim_match_kind
-from server.domain.customers.kinds import customer_kind
+from server.domain.customers.kinds import customer_kind, licence_kind, permit_kind
 from server.domain.evidence.kept import conflict_kind, parked_kind
 from server.domain.evidence.kinds import photo_kind, signature_kind
 from server.domain.evidence.matches import photo_match_kind
@@ -17,6 +17,8 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
     """Every kind that reps work with, under ``policy``; photos may hang under each of them."""
     records = (
         customer_kind(),
+        licence_kind(policy),
+        permit_kind(),
         visit_kind(policy),
         visit_report_kind(policy),
         receipt_kind(policy),

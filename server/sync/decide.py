@@ -121,7 +121,7 @@ def _place(
         return kind.place(fields, restored_author(batch, mutation) or batch.author)
     if parent is None:
         raise ValueError(f"{kind.name} has neither a place of its own nor a parent")
-    return parent.placement
+    return kind.follow(fields, parent.placement)
 
 
 def _split_extra(values: Mapping[str, Any], known: Mapping[str, Any]) -> Data:

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from server.clock import from_wire
 from server.people.principal import Principal
 from server.sync.batch import LIVE
-from server.sync.kinds import Data, Registry
-from server.sync.tables import MutationRow, Record, RecordVersion, Unapplied
+from server.sync.claims import claims_of
+from server.sync.kinds import Data, RecordKind, Registry
+from server.sync.tables import Claim, MutationRow, Record, RecordVersion, Unapplied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,17 @@ def _record(row: Record, parent: str | None) -> StoredRecord:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def holders(session: Session, kind: RecordKind, wanted: Mapping[str, Data]) -> dict[str, str]:
+    """K2: the live record that holds a claim key of the values in ``wanted``, by their name."""
+    keys = {key: name for name, values in wanted.items() for key in claims_of(kind, values)}
+    found = session.execute(
+        select(Claim.digest, Claim.record)
+        .join(Record, Record.id == Claim.record)
+        .where(Claim.digest.in_(sorted(keys)), Record.state == LIVE)
+    )
+    return {keys[row.digest]: row.record for row in found}
 
 
 def history(session: Session, record: str) -> list[StoredVersion]:

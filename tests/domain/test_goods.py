@@ -208,7 +208,6 @@ PERMIT = Permit(
     pieces={"T-1": Fraction(20)},
     start=date(2026, 3, 1),
     end=date(2026, 3, 31),
-    consented=True,
     registered_at=datetime(2026, 3, 5, 9, tzinfo=UTC),
 )
 FIND = Find(
@@ -236,7 +235,6 @@ def test_x12_a_permit_made_beforehand_covers_a_find() -> None:
         ({"pieces": {"T-1": None}}, "quantity"),
         ({"end": date(2026, 3, 4)}, "period"),
         ({"start": date(2026, 3, 6)}, "period"),
-        ({"consented": False}, "consent"),
         ({"registered_at": datetime(2026, 3, 5, 9, 0, 1, tzinfo=UTC)}, "made_later"),
     ],
 )

@@ -1,6 +1,10 @@
-"""Where a customer belongs and whose it is. Pure."""
+"""Where a customer belongs and whose it is; what a licence and a permit must say. Pure."""
 
-from server.people.principal import Role
+from datetime import UTC, date, datetime, timedelta
+
+from server.domain.goods.rules import k6_end, k6_renew_from
+from server.people.principal import MANAGERS, Role
+from server.policy import Licences
 from server.sync.kinds import Author, Change, Data, FieldErrors, Placement
 
 
@@ -30,3 +34,98 @@ def k1_within_reach(change: Change, _parent: Data | None) -> FieldErrors:
         return {}
     at_home = region == change.by.home_region
     return {} if at_home or change.by.has(Role, region) else {"region": "region"}
+
+
+SELLERS = frozenset({"dealer", "sub_dealer_exclusive", "sub_dealer_main", "sub_dealer_regional"})
+"""X13: types of customers that may stand above another one."""
+K6_ANSWERS = ("ended_on", "renewal")
+
+
+def k1_under_a_dealer(change: Change, _parent: Data | None) -> FieldErrors:
+    """K1, X13: whoever stands above a customer sells, and is another one."""
+    above = change.after.get("dealer")
+    if above is None or above == (change.before or {}).get("dealer"):
+        return {}
+    sells = change.read.get(above, {}).get("customer_type") in SELLERS
+    return {} if sells and above != change.record else {"dealer": "reference"}
+
+
+def check_customer(change: Change, parent: Data | None) -> FieldErrors:
+    """K1: all of it."""
+    return {**k1_within_reach(change, parent), **k1_under_a_dealer(change, parent)}
+
+
+def _in_order(record: Data) -> FieldErrors:
+    """Days written as days sort like them."""
+    start, end = record["start"], record.get("end")
+    return {"end": "order:start"} if end is not None and end < start else {}
+
+
+def k6_check(change: Change, dealer: Data | None) -> FieldErrors:
+    """K6: a licence is a dealer's; managers give and end it, on a device in their own regions."""
+    licence, before = change.after, change.before or {}
+    wrong = {**_in_order(licence), **_of_a_dealer(change, dealer)}
+    if licence.get("ended_on", licence["start"]) < licence["start"]:
+        wrong["ended_on"] = "order:start"
+    if change.by.device is None:
+        return wrong
+    if not before and any(not change.by.has(MANAGERS, region) for region in licence["regions"]):
+        wrong["regions"] = "region"
+    if not change.by.has_any(MANAGERS):
+        answers = (name for name in K6_ANSWERS if licence.get(name) != before.get(name))
+        wrong |= dict.fromkeys(answers, "office_only")
+    return wrong
+
+
+def _of_a_dealer(change: Change, dealer: Data | None) -> FieldErrors:
+    is_new = change.before is None
+    sells = (dealer or {}).get("customer_type") in SELLERS
+    return {"dealer": "reference"} if is_new and not sells else {}
+
+
+def k6_derive(change: Change, limits: Licences) -> Data:
+    """K6: what counts where nothing was said, and the day from which a renewal is proposed."""
+    if change.before is not None:
+        return {}
+    licence = change.after
+    end = k6_last_day(licence, limits)
+    said = {
+        "end": end.isoformat(),
+        "online_sales": licence.get("online_sales", False),
+        "renew_from": k6_renew_from(end, limits.renewal_months).isoformat(),
+    }
+    return {name: value for name, value in said.items() if licence.get(name) != value}
+
+
+def k6_last_day(licence: Data, limits: Licences) -> date:
+    """K6: the day that was named, or a year's last."""
+    if "end" in licence:
+        return date.fromisoformat(licence["end"])
+    return k6_end(date.fromisoformat(licence["start"]), limits.months)
+
+
+def k6_renewal_span(licence: Data) -> tuple[datetime, timedelta, timedelta] | None:
+    """K6: from when, for how long, and how long before its end the renewal waits for somebody.
+
+    None where it was answered, or the licence was ended.
+    """
+    if "renewal" in licence or "ended_on" in licence:
+        return None
+    start, renew = (_midnight(licence[name]) for name in ("start", "renew_from"))
+    over = _midnight(licence["end"]) + timedelta(days=1)
+    return start, over - start, min(over - renew, over - start)
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+
+
+def x12_check(change: Change, dealer: Data | None) -> FieldErrors:
+    """X12: a permit is a dealer's."""
+    return {**_in_order(change.after), **_of_a_dealer(change, dealer)}
+
+
+def x12_place(permit: Data, dealer: Placement) -> Placement:
+    """X12: a permit belongs where its dealer does, and to the market that it opens."""
+    market = f"region:{permit['market']}"
+    return Placement(scopes=dealer.scopes | {market}, region=dealer.region)

@@ -138,8 +138,6 @@ class Permit(Value, frozen=True):
     """Product → how much in pieces; None where that cannot be said."""
     start: date
     end: date
-    consented: bool
-    """Whether the local dealer agreed."""
     registered_at: datetime
     """When the server received it."""
 
@@ -157,5 +155,5 @@ class Find(Value, frozen=True):
     """In the zone of the market."""
 
 
-Miss = Literal["dealer", "market", "product", "quantity", "period", "consent", "made_later"]
+Miss = Literal["dealer", "market", "product", "quantity", "period", "made_later"]
 """X12: what keeps a permit from covering a find."""

@@ -48,6 +48,23 @@ def to_pieces(quantity: int, unit: str, product: Product | None) -> Fraction | N
     return Fraction(quantity) / per_piece if per_piece else None
 
 
+def code_of(name: str, products: Products) -> str:
+    """The code of what a line calls ``name``, or that name where the table does not have it."""
+    product = products.get(name)
+    return product.code if product else name
+
+
+def pieces_by_product(lines: Iterable[Line], products: Products) -> dict[str, Fraction | None]:
+    """X12, X13: pieces of each product, summed; None where a line of it cannot be counted."""
+    summed: dict[str, Fraction | None] = {}
+    for line in lines:
+        code = code_of(line.product, products)
+        pieces = to_pieces(line.quantity, line.unit, products.get(line.product))
+        so_far = summed.get(code, Fraction(0))
+        summed[code] = None if pieces is None or so_far is None else so_far + pieces
+    return summed
+
+
 def x13_dealer(customer: str, dealers: Dealers) -> str:
     """X13: who answers for ``customer``: the dealer above a sub-dealer, else itself."""
     seen: set[str] = set()
@@ -163,7 +180,6 @@ def x12_misses(permit: Permit, find: Find) -> tuple[Miss, ...]:
         "product": find.pieces.keys() <= permit.pieces.keys(),
         "quantity": _is_enough(permit.pieces, find.pieces),
         "period": permit.start <= find.day <= permit.end,
-        "consent": permit.consented,
         "made_later": permit.registered_at <= find.at,
     }
     return tuple(miss for miss, is_held in holds.items() if not is_held)
