@@ -39,9 +39,11 @@ def _place(_call: Data, by: Author) -> Placement:
     return Placement(scopes=scopes, region=by.home_region)
 
 
+REVIEW = OpenItem(Role.REGION_MANAGER, "review", timedelta(days=2))
+
+
 def _waits(change: Change) -> Waits:
-    review = OpenItem(Role.REGION_MANAGER, "review", timedelta(days=2))
-    return (review,) if change.before is None else None
+    return (REVIEW,) if change.before is None else None
 
 
 CALL = kind_from_schema(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from server.values import Value
@@ -84,10 +85,12 @@ def _stretches(calendar: Calendar, start: datetime) -> Iterator[tuple[datetime, 
         day += timedelta(days=1)
 
 
+@lru_cache(maxsize=4096)
 def first_instant(zone: ZoneInfo, day: date, minute: int) -> datetime:
     """The first instant, in UTC, at which the local clock has come to ``minute`` of ``day``.
 
     Where clocks go back it is the earlier of two, where they jump over it the moment of the jump.
+    Remembered, as the clocks of a day's work count from few days and hours.
     """
     wall = datetime.combine(day, time(), zone) + timedelta(minutes=minute)
     instant = wall.astimezone(UTC)
