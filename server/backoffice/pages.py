@@ -13,6 +13,7 @@ from server.backoffice import (
     door,
     handling,
     languages,
+    links,
     matches,
     photos,
     queue,
@@ -27,7 +28,7 @@ from server.errors import LANGUAGES, Problem
 from server.services import Services
 
 TRANSLATIONS = Path(__file__).with_name("translations")
-PAGES = (assets, decisions, door, handling, matches, photos, queue, record, settling)
+PAGES = (assets, decisions, door, handling, links, matches, photos, queue, record, settling)
 """Importing a page puts its views on the blueprint."""
 
 

@@ -7,6 +7,7 @@ from flask import redirect, render_template, url_for
 from server.backoffice.blueprint import Page, blueprint
 from server.backoffice.door import signed_in
 from server.backoffice.languages import language
+from server.backoffice.links import may_link
 from server.backoffice.matches import PAIRS
 from server.backoffice.openings import note_opening
 from server.backoffice.portrait import portray
@@ -63,6 +64,7 @@ def render_record(
         told=describe(problem.code, language(), problem.fields) if problem else None,
         news=[version for version in record.versions if version.version > base],
         guided="guidance" in sight.kind.fields,
+        linkable=may_link(principal, sight) is not None,
     )
 
 

@@ -71,7 +71,11 @@ SEALS = {
     "broken": lazy_gettext("Broken: the seal does not fit what was received"),
     "unsealed": lazy_gettext("Unsealed: written without a device key"),
 }
-WRITERS = {"office": lazy_gettext("Office"), "server": lazy_gettext("Server")}
+WRITERS = {
+    "office": lazy_gettext("Office"),
+    "server": lazy_gettext("Server"),
+    "guest": lazy_gettext("By a link"),
+}
 
 
 def say(words: dict[str, LazyString], code: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from server.casework.calendars import add_time
+from server.casework.terms import calendar_of, length_of
 from server.clock import to_wire
 from server.db import transaction
 from server.domain.links.purposes import PURPOSES, Purpose
@@ -21,7 +23,7 @@ from server.ids import derive_id, is_uuid7
 from server.people import rights, users
 from server.people.principal import Principal
 from server.people.users import NewUser
-from server.policy import Policy
+from server.policy import Policy, Term
 from server.sync import queries
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
@@ -124,6 +126,12 @@ def _wanted(session: Session, sync: Sync, wish: Wish) -> tuple[Purpose, StoredRe
     if not wish.by.has(purpose.makers, record.region):
         raise Problem("forbidden")
     return purpose, record
+
+
+def expiry_of(policy: Policy, purpose: Purpose, noticed_at: datetime) -> datetime:
+    """X6: when a link is over whose holder was given notice at ``noticed_at``."""
+    term: Term = getattr(policy.terms, purpose.term)
+    return add_time(calendar_of(policy, term), noticed_at, length_of(term))
 
 
 def revoke_link(session: Session, sync: Sync, link: str, by: Principal) -> None:

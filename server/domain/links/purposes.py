@@ -24,6 +24,8 @@ class Purpose:
     """The members of each entry that are shown, in order."""
     made: str
     """The kind that is handed in, a child of the record."""
+    term: str
+    """The policy's term by which a link for it runs."""
 
 
 REBUTTAL = Purpose(
@@ -33,7 +35,13 @@ REBUTTAL = Purpose(
     listed="lines",
     shown=("product", "batch", "quantity", "unit"),
     made="rebuttal",
+    term="x6_rebuttal",
 )
 """X6: the accused answers a case."""
 
 PURPOSES: Mapping[str, Purpose] = {REBUTTAL.name: REBUTTAL}
+
+
+def purpose_for(kind: str) -> Purpose | None:
+    """The purpose of links about records of ``kind``; None where there are no such links."""
+    return next((one for one in PURPOSES.values() if one.kind == kind), None)
