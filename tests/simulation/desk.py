@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 REVIEWED = ("visit", "visit_report", "receipt")
-VERDICTS: tuple[actions.Verdict, ...] = ("accepted", "returned", "returned", "rejected")
+VERDICTS = ("accepted", "returned", "returned", "rejected")
 OFFICE_FIELDS = {"customer": ("credit_note",), "stall": ("price", "rank")}
 
 

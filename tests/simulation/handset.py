@@ -64,6 +64,13 @@ class Handset:
         return self.open().status().device
 
     @property
+    def epoch(self) -> str | None:
+        """The epoch that it has heard of."""
+        with self.open()._store.read() as reading:
+            hello = reading.value("hello")
+        return str(hello["epoch"]) if hello else None
+
+    @property
     def path(self) -> Path:
         """The store."""
         return self.folder / "field.db"

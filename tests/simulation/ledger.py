@@ -4,23 +4,22 @@ import base64
 import gzip
 import json
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import Session
-
 from fieldstamp import Request
-from server.people import rights
-from server.sync.epochs import current_epoch
+from server.clock import to_wire
 from tests.simulation.model import Model
-from tests.simulation.model_rules import FINAL, Sender
+from tests.simulation.model_state import Mutation, Sender, State, Told
 from tests.simulation.seen import Seen, hold
+from tests.simulation.site import Site
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 WHOLE = {"customer", "visit", "stall", "visit_report", "receipt", "signature"}
 """Kinds of which the model knows every field; of others, those that mutations name."""
-COLUMNS = 'key, id, writer, "user", device, body, outcome, code, result'
+COLUMNS = 'key, id, writer, "user", device, body, outcome, code, result, received_at'
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Stored:
     outcome: str
     code: str | None
     result: str
+    received_at: str
 
 
 def mutations_of(request: Request) -> list[dict[str, Any]]:
@@ -49,20 +49,19 @@ def mutations_of(request: Request) -> list[dict[str, Any]]:
     ]
 
 
-def device_of(session: Session, request: Request) -> tuple[str | None, bool]:
+def device_of(site: Site, request: Request) -> tuple[str | None, bool]:
     """The device whose token a request carries, and whether the server has revoked it."""
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token.count(".") != 2:
         return None, False
     payload = token.split(".")[1]
     login = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
-    found = session.connection().exec_driver_sql(
+    found = site.rows(
         "SELECT d.id, d.revoked_at IS NOT NULL FROM session s JOIN device d ON d.id = s.device"
         " WHERE s.id = ?",
-        (login,),
+        login,
     )
-    row = found.one_or_none()
-    return (None, False) if row is None else (row[0], bool(row[1]))
+    return (found[0][0], bool(found[0][1])) if found else (None, False)
 
 
 class Ledger:
@@ -70,115 +69,128 @@ class Ledger:
 
     def __init__(self, world: "World", kinds: dict[str, Any]) -> None:
         self.world = world
-        self.given: dict[str, str] = {}
-        self.model = Model(kinds, self.given.get, [], self._today)
+        self.model = Model(State(kinds), self._today)
         self.last = 0
-        self.rests = False
-        """After a restore the model rests: which decisions a journal brings back in which order,
-        beside what devices send again, is nothing that it knows."""
+        self._rights: dict[str, Sender] = {}
+        """Who made a decision, with the rights of then: a journal brings back both in turn."""
+        self._replays = False
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """What stands in the server's store."""
+        return self.world.site.rows(statement, *values)
 
     def put_back(self, model: Model, last: int) -> None:
         """The server was put back: what is told now continues ``model``."""
-        self.model, self.last, self.rests = model, last, True
-        self.given.clear()
-        self.given.update(model.outcomes)
-        model.observed, model.today = self.given.get, self._today
+        self.model, self.last, self._replays = model, last, True
+        self.look([])
+        self._replays = False
 
     @property
     def seen(self) -> Seen:
         """Where occurrences are counted."""
         return self.world.seen
 
+    @property
+    def epoch(self) -> str:
+        """The running epoch."""
+        return self.model.state.epochs[-1]
+
     def look(
         self,
-        session: Session,
         pushed: list[dict[str, Any]],
         *,
+        device: str | None = None,
         revoked: bool = False,
         was_taken: bool = False,
     ) -> None:
         """Tells the model what has reached the store: a push in its own order, then the rest."""
-        self._follow_epoch(session)
-        found = self._news(session)
-        self._keep(found)
-        if self.rests:
-            return
-        fresh = {one.id for one in found if one.id not in self.model.outcomes}
-        known = fresh | set(self.model.outcomes)
-        own = [one for one in pushed if one["id"] in known]
-        if not (was_taken or any(one["id"] in fresh for one in own)):
-            own = []
-        if own:
-            user = own[0]["user"]
-            self.model.arrive(own, self._sender(session, user, "device", revoked=revoked))
+        self._follow_epoch()
+        found, known = self._news(), self.model.state.outcomes
+        fresh = {one.id for one in found if one.id not in known}
+        self._count(found, fresh)
+        own = [one for one in pushed if one["id"] in fresh or one["id"] in known]
+        if own and (was_taken or any(one["id"] in fresh for one in own)):
+            sender = self._sender(own[0]["user"], "device", revoked=revoked)
+            self.model.arrive(own, sender, now=self._now, told=self._told(device))
         for one in found:
-            if one.id not in self.model.outcomes:
-                sender = self._sender(session, one.user, one.writer)
-                self.model.arrive([json.loads(one.body)], sender)
-        self._settle_waiting(session)
+            if one.id not in self.model.state.outcomes:
+                sender = self._rights.setdefault(one.id, self._sender(one.user, one.writer))
+                self.model.arrive([json.loads(one.body)], sender, now=one.received_at)
+        self._settle_waiting(found)
         self._compare_outcomes(found)
 
-    def _follow_epoch(self, session: Session) -> None:
-        name = str(current_epoch(session))
-        if name != self.model.epochs[-1]:
+    @property
+    def _now(self) -> str:
+        return to_wire(self.world.site.clock.now())
+
+    def _follow_epoch(self) -> None:
+        """A restore may begin two: its own, and that of what its journal brings back."""
+        names = [name for (name,) in self.rows("SELECT name FROM epoch ORDER BY number")]
+        for name in names[len(self.model.state.epochs) :]:
             self.model.begin_epoch(name)
             self.seen.note("fault", "epoch_begun")
 
-    def _news(self, session: Session) -> list[Stored]:
-        connection = session.connection()
-        rows = connection.exec_driver_sql(
-            f"SELECT {COLUMNS} FROM mutation WHERE key > ? ORDER BY key", (self.last,)
-        ).all()
+    def _news(self) -> list[Stored]:
+        rows = self.rows(f"SELECT {COLUMNS} FROM mutation WHERE key > ? ORDER BY key", self.last)
         found = [Stored(*row) for row in rows]
         self.last = max((one.key for one in found), default=self.last)
         if waiting := sorted(self.model.waiting):
             marks = ",".join("?" * len(waiting))
-            again = connection.exec_driver_sql(
-                f"SELECT {COLUMNS} FROM mutation WHERE id IN ({marks}) ORDER BY key",
-                tuple(waiting),
-            ).all()
+            statement = f"SELECT {COLUMNS} FROM mutation WHERE id IN ({marks}) ORDER BY key"
+            again = self.rows(statement, *waiting)
             found += [Stored(*row) for row in again if row[1] not in {one.id for one in found}]
         return found
 
-    def _keep(self, found: list[Stored]) -> None:
+    def _count(self, found: list[Stored], fresh: set[str]) -> None:
         for one in found:
-            told = json.loads(one.result)
-            self.given[one.id] = one.outcome
-            for conflict in told.get("conflicts", ()):
-                self.model.aliases[conflict] = f"conflict of {one.id}"
-            if one.id not in self.model.outcomes or one.outcome in FINAL:
+            for conflict in json.loads(one.result).get("conflicts", ()):
+                self.model.state.aliases[conflict] = f"conflict of {one.id}"
+            if one.id in fresh or one.outcome != "waiting":
                 self.seen.note("outcome", one.outcome)
-            if one.code and one.id not in self.model.outcomes:
+            if one.code and one.id in fresh:
                 self.seen.note("code", one.code)
 
-    def _settle_waiting(self, session: Session) -> None:
-        """What a sweep or a late right has settled."""
-        for name, (mutation, sender, _awaited) in list(self.model.waiting.items()):
-            given = self.given.get(name)
-            if given not in FINAL or name not in self.model.waiting:
-                continue
-            if given == "rejected":
-                self.model.expire(name)
-            else:
-                fresh = self._sender(session, sender.user, sender.writer, revoked=sender.revoked)
-                self.model.arrive([mutation], fresh)
+    def _settle_waiting(self, found: list[Stored]) -> None:
+        """What a sweep has settled: it was decided again, or has waited as long as it may."""
+        left = (one for one in found if one.outcome != "waiting" and one.id in self.model.waiting)
+        for _, own in groupby(left, key=lambda one: (one.user, one.device, one.writer)):
+            swept = list(own)
+            late = frozenset(one.id for one in swept if one.code == "unknown_reference")
+            mutations = [self.model.waiting[one.id][0] for one in swept]
+            sender = self._today(mutations[0], self.model.waiting[swept[0].id][1])
+            told = self._told(swept[0].device)
+            self.model.arrive(mutations, sender, now=self._now, told=told, late=late)
+
+    def _told(self, device: str | None) -> Told | None:
+        """What the pages of a device have given it and taken from it."""
+        if device is None:
+            return None
+        scopes = self.rows("SELECT scope, lost_at FROM device_scope WHERE device = ?", device)
+        losses = self.rows("SELECT record FROM device_loss WHERE device = ?", device)
+        aliases = self.model.state.aliases
+        return Told(dict(scopes), frozenset(aliases.get(name, name) for (name,) in losses))
 
     def _compare_outcomes(self, found: list[Stored]) -> None:
         for one in found:
-            said = self.model.outcomes[one.id]
-            hold("model", said == one.outcome, f"{one}: the model says {said}")
-        for rule in sorted(self.model.rules):
+            said = self.model.state.outcomes[one.id]
+            fits = said.outcome == one.outcome and said.code == one.code
+            hold("model", fits, f"{one}: the model says {said}")
+        for rule in sorted(self.model.met):
             self.seen.note("rule", rule)
-        self.model.rules.clear()
+        self.model.met.clear()
 
-    def _today(self, sender: Sender) -> Sender:
-        with self.world.checks.looking() as session:
-            return self._sender(session, sender.user, sender.writer, revoked=sender.revoked)
+    def _today(self, mutation: Mutation, sender: Sender) -> Sender:
+        if self._replays and mutation["id"] in self._rights:
+            return self._rights[mutation["id"]]
+        device = mutation.get("device")
+        known = self.rows("SELECT 1 FROM device WHERE id = ? AND revoked_at IS NOT NULL", device)
+        with self.world.checks.looking():
+            return self._sender(sender.user, sender.writer, revoked=bool(known))
 
-    def _sender(self, session: Session, user: str, writer: str, *, revoked: bool = False) -> Sender:
+    def _sender(self, user: str, writer: str, *, revoked: bool = False) -> Sender:
         if user == "server":
             return Sender(user, None, frozenset(), frozenset(), frozenset(), writer)
-        known = rights.load_principal(session, user, device=None)
+        known = self.world.site.person(user)
         regions = frozenset(self.world.regions.values())
         return Sender(
             user=user,
@@ -187,23 +199,18 @@ class Ledger:
             regions=frozenset(one for one in regions if known.has(known.roles, one)),
             manages=frozenset(one.removeprefix("region:") for one in known.scopes),
             writer=writer,
-            device="a device" if writer == "device" else None,
             revoked=revoked,
             roles=known.roles,
         )
 
-    def compare(self, session: Session) -> None:
+    def compare(self) -> None:
         """P6, P7: the heads of the server are what the model says."""
-        if self.rests:
-            return
-        rows = session.connection().exec_driver_sql(
-            "SELECT id, kind, version, state, data FROM record ORDER BY key"
-        )
+        rows = self.rows("SELECT id, kind, version, state, data FROM record ORDER BY key")
         heads = {row[0]: row[1:] for row in rows}
-        named = {self.model.aliases.get(name, name): told for name, told in heads.items()}
-        hold("model", named.keys() == self.model.records.keys(), self._differ(named))
+        named = {self.model.state.aliases.get(name, name): told for name, told in heads.items()}
+        hold("model", named.keys() == self.model.state.records.keys(), self._differ(named))
         for name, (kind, version, state, text) in named.items():
-            record, data = self.model.records[name], json.loads(text)
+            record, data = self.model.state.records[name], json.loads(text)
             told = record.data
             if kind not in WHOLE:
                 data = {one: data[one] for one in told if one in data and one != "flags"}
@@ -213,7 +220,7 @@ class Ledger:
             hold("model", stands == expected, f"{name}: stands {stands}, expected {expected}")
 
     def _differ(self, named: dict[str, Any]) -> str:
-        known = self.model.records.keys()
+        known = self.model.state.records.keys()
         return (
             f"only there {sorted(named.keys() - known)}, only here {sorted(known - named.keys())}"
         )

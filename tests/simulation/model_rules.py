@@ -4,48 +4,15 @@ Imports nothing of the server or the client.
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
+
+from tests.simulation.model_state import Rec, Stamp
 
 GONE = object()
 LOST = object()
-FINAL = {"applied", "merged", "conflict", "rejected"}
 REVIEWED = {"visit", "visit_report", "receipt"}
 DECIDED = {"accepted", "rejected"}
-Mutation = dict[str, Any]
-Stamp = tuple[int, str | None, int, int]
-
-
-@dataclass(frozen=True)
-class Sender:
-    """Who a mutation comes from, with the rights of the moment."""
-
-    user: str
-    home: str | None
-    scopes: frozenset[str]
-    regions: frozenset[str]
-    """Regions where the user has any role."""
-    manages: frozenset[str]
-    writer: str
-    device: str | None = None
-    revoked: bool = False
-    roles: frozenset[str] = frozenset()
-
-
-@dataclass
-class Rec:
-    """A record."""
-
-    kind: str
-    creator: str
-    region: str | None
-    scopes: frozenset[str]
-    parent: str | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-    stamps: dict[str, Stamp] = field(default_factory=dict)
-    version: int = 0
-    withdrawn: bool = False
-    by_epoch: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,26 +65,6 @@ def next_state(before: dict[str, Any], after: dict[str, Any], *, is_new: bool, e
     return "submitted" if edited and state in {"returned", "accepted"} else state
 
 
-def copied(records: dict[str, Rec]) -> dict[str, Rec]:
-    return {
-        name: replace(one, stamps=dict(one.stamps), by_epoch=dict(one.by_epoch))
-        for name, one in records.items()
-    }
-
-
-def brings(m: Mutation) -> set[str]:
-    """The names that others may wait for."""
-    return {m["id"], m["record"]} | ({f"group:{group_of(m)}"} if group_of(m) else set())
-
-
-def group_of(m: Mutation) -> str | None:
-    return (m.get("group") or {}).get("id")
-
-
-def in_turn(one: tuple[str, tuple[Mutation, Sender, list[str]]]) -> tuple[str, int]:
-    return (one[1][0].get("device") or "", one[1][0].get("n") or 0)
-
-
 def last_foreign(stamp: Stamp, device: str | None) -> int:
     return stamp[3] if device is not None and stamp[1] == device else stamp[0]
 
@@ -131,13 +78,13 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def derive(
-    record: Rec, data: dict[str, Any], sender: Sender, *, is_new: bool, remarks: set[str]
+    record: Rec, data: dict[str, Any], *, is_new: bool, by_device: bool, remarks: set[str]
 ) -> dict[str, Any]:
     """The fields that the server sets (B1, B2, X2)."""
     before, flags = record.data, {*data.get("flags", ()), *remarks}
     derived: dict[str, Any] = {}
     if record.kind in REVIEWED:
-        edited = not is_new and before != data and sender.device is not None
+        edited = not is_new and before != data and by_device
         if edited and before.get("state") in DECIDED:
             flags.add("changed_after_decision")
         derived["state"] = next_state(before, data, is_new=is_new, edited=edited)

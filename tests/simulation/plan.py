@@ -65,6 +65,7 @@ FEATURES = {
     "device_back": 0.4,
     "backup": 0.4,
     "server_back": 0.4,
+    "store_back": 0.4,
     "replica_rot": 0.3,
 }
 """What some seeds do: each is in about half of them."""

@@ -1,5 +1,6 @@
 """Runs seeds: one after the other in a process, many in several, each in a folder of its own."""
 
+import gc
 import json
 import shutil
 import tempfile
@@ -60,9 +61,22 @@ def workplace() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def collecting_later() -> Iterator[None]:
+    """Most of what lives is the program; to go through it again and again takes long."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
+
+
 @cache
 def _template() -> Path:
-    return make_template(Path(tempfile.mkdtemp(prefix="simulation-template-")))
+    folder = make_template(Path(tempfile.mkdtemp(prefix="simulation-template-")))
+    gc.freeze()
+    return folder
 
 
 def run_seed(seed: int, *, actions: Sequence[Action] | None = None) -> Result:
@@ -73,7 +87,7 @@ def run_seed(seed: int, *, actions: Sequence[Action] | None = None) -> Result:
     started, seen = time.process_time(), Seen()
     result = Result(seed=seed)
     try:
-        with workplace() as folder, staged(), Disk() as disk:
+        with workplace() as folder, collecting_later(), staged(), Disk() as disk:
             _play(plan, folder, disk, seen)
     except Violation as found:
         result.check, result.detail = found.check, found.detail

@@ -18,9 +18,11 @@ from fieldstamp import Request, Response
 from fieldstamp.testing import WsgiTransport
 from server import migration
 from server.app import create_app, open_store
-from server.db import engine_options, prepare
+from server.db import engine_options, prepare, sqlite
 from server.extensions import db
 from server.ids import IdMaker
+from server.people import rights
+from server.people.principal import Principal
 from server.services import Services
 from server.settings import Settings, secret_keys, server_key
 from server.work.rounds import STEPS
@@ -57,6 +59,7 @@ class Site:
     clock: FixedClock = field(default_factory=FixedClock)
     log: list[str] = field(default_factory=list)
     _app: Flask | None = None
+    _reader: Any = None
 
     @property
     def settings(self) -> Settings:
@@ -94,6 +97,9 @@ class Site:
     def drop(self) -> None:
         """Lets go of all objects of the process, which may have no disk any more."""
         app, self._app = self._app, None
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
         if app is None:
             return
         with app.app_context(), suppress(DBAPIError):
@@ -116,6 +122,19 @@ class Site:
         """An application context with its session, for what the office and the worker do."""
         with self.app.app_context():
             yield db.session()
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """What stands in the store, read beside the application."""
+        if self._reader is None:
+            path = self.folder / "fieldstamp.sqlite"
+            self._reader = sqlite.connect(path, isolation_level=None)
+        found: list[Any] = self._reader.execute(statement, values).fetchall()
+        return found
+
+    def person(self, user: str) -> Principal:
+        """Who ``user`` is, with the rights of now."""
+        with self.at_work() as session:
+            return rights.load_principal(session, user, device=None)
 
     def company(self, regions: dict[str, str]) -> Company:
         """Builders of users and devices; used within :meth:`at_work`."""

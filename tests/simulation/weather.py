@@ -11,7 +11,9 @@ from server.extensions import db
 from server.upkeep.backup import create
 from server.upkeep.restore import restored
 from tests.simulation.disk import Verdict
+from tests.simulation.fieldwork import MARK
 from tests.simulation.handset import Handset
+from tests.simulation.seen import hold
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -46,11 +48,16 @@ def device_time(world: "World", device: Handset, chance: random.Random) -> None:
 def server_time(world: "World", device: Handset, chance: random.Random) -> None:
     """The clock of the server jumps, back or ahead."""
     span = timedelta(hours=chance.choice((-5, 1, 20, 24 * 3)))
-    if world.plan.swarm.ages and chance.random() < 0.3:
+    if world.plan.swarm.ages and chance.random() < 0.3 and _all_have_heard(world):
         span = timedelta(days=chance.choice((16, 60, 450)))
         world.seen.note("fault", "server_clock_years")
     world.site.clock.moment += span
     world.seen.note("fault", "server_clock_back" if span < timedelta() else "server_clock_ahead")
+
+
+def _all_have_heard(world: "World") -> bool:
+    """Whether every device knows of the running epoch; 14 days after a restore it may be late."""
+    return all(one.epoch in {None, world.checks.ledger.epoch} for one in world.devices)
 
 
 def worker(world: "World", device: Handset, chance: random.Random) -> None:
@@ -152,11 +159,69 @@ def server_back(world: "World", device: Handset, chance: random.Random) -> None:
     if not world.backups:
         return
     kept = world.backups[-1]
-    if not timedelta() <= world.site.clock.now() - kept.at < HELD:
+    if not _is_young(world, kept):
         return
     world.restart_server(lambda: _restore(world, kept.folder))
     world.checks.put_back(kept.known)
     world.seen.note("fault", "server_put_back")
+
+
+def _is_young(world: "World", kept: Backup) -> bool:
+    return timedelta() <= world.site.clock.now() - kept.at < HELD
+
+
+def store_back(world: "World", device: Handset, chance: random.Random) -> None:
+    """P1: the whole machine is put back to a snapshot, without a trace in its journal.
+
+    Then a device comes that has seen what the store does not have any more. (Until one does,
+    nobody can know; what is then said to be stored is not simulated.)
+    """
+    kept = world.snapshot
+    epoch = world.checks.ledger.epoch
+    if kept is None or kept.known.model.state.epochs[-1] != epoch or not _is_young(world, kept):
+        _take_snapshot(world)
+        return
+    fates, world.net.fates = world.net.fates, {}
+    try:
+        device.open().create("customer", {"name": MARK, "customer_type": "store"})
+        if _sync_quietly(world, device):
+            _put_back_unseen(world, device, kept)
+    finally:
+        world.net.fates = fates
+
+
+def _put_back_unseen(world: "World", device: Handset, kept: Backup) -> None:
+    world.restart_server(lambda: _put_machine_back(world, kept.folder))
+    world.backups = [one for one in world.backups if one.at <= kept.at]
+    world.checks.put_back(kept.known)
+    world.seen.note("fault", "store_put_back")
+    before = world.checks.ledger.epoch
+    heard = any(_sync_quietly(world, device) for _ in range(3))
+    hold("P1", not heard or world.checks.ledger.epoch != before, "nobody saw the older store")
+
+
+def _sync_quietly(world: "World", device: Handset) -> bool:
+    """Whether a sync came to its end."""
+    device.leave_sync()
+    report = device.open().sync().run()
+    world.heard_report(device, report)
+    return report.reason is None
+
+
+def _take_snapshot(world: "World") -> None:
+    folder = world.folder / "snapshot"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(world.site.folder, folder, ignore=shutil.ignore_patterns("*-shm"))
+    world.snapshot = Backup(folder, world.site.clock.now(), world.checks.remember())
+    world.seen.note("fault", "server_snapshot")
+
+
+def _put_machine_back(world: "World", folder: Path) -> None:
+    world.disk.forget(world.power.machines[SERVER])
+    shutil.rmtree(world.site.folder)
+    shutil.copytree(folder, world.site.folder)
+    world.power.add(SERVER, world.disk.server(world.site.folder))
+    world.site.boot()
 
 
 def _restore(world: "World", folder: Path) -> None:

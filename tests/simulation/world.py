@@ -74,6 +74,7 @@ class World:
     regions: dict[str, str] = field(default_factory=dict)
     actions: int = 0
     backups: list[weather.Backup] = field(default_factory=list)
+    snapshot: weather.Backup | None = None
     kept: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

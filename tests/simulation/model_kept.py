@@ -1,0 +1,97 @@
+"""Where records lie, and what is kept of that which did not win. Pure.
+
+Imports nothing of the server or the client.
+"""
+
+from typing import Any
+
+from tests.simulation.model_rules import GONE
+from tests.simulation.model_state import Mutation, Rec, Sender, State
+
+
+def kept_by(state: State, m: Mutation) -> list[str]:
+    """The conflicts and the parked mutation that a mutation settles."""
+    restores = m.get("restores") or {}
+    named = [restores[name] for name in ("conflict", "parked") if name in restores]
+    return [state.aliases.get(one, one) for one in (*m.get("resolves", ()), *named)]
+
+
+def restored_by(state: State, m: Mutation, sender: Sender) -> Rec | None:
+    """What was kept of this record and is brought back."""
+    restores = m.get("restores") or {}
+    for name in ("conflict", "parked"):
+        kept = str(restores.get(name))
+        kept = state.aliases.get(kept, kept)
+        if state.sees(sender, kept):
+            record = state.records[kept]
+            return record if record.data.get("record") == m["record"] else None
+    return None
+
+
+def restored_values(record: Rec | None) -> dict[str, Any]:
+    """What somebody typed once who could write it."""
+    if record is None:
+        return {}
+    if record.kind == "conflict":
+        return {name: record.data["lost"].get(name, GONE) for name in record.data["fields"]}
+    return {**dict.fromkeys(record.data["unset"], GONE), **record.data["set"]}
+
+
+def keep(state: State, m: Mutation, sender: Sender, lost: dict[str, Any]) -> None:
+    """P6: what lost is kept in a conflict beside the record."""
+    record = state.records[m["record"]]
+    said = {name: value for name, value in lost.items() if value is not GONE}
+    data = {"record": m["record"], "lost": said, "fields": sorted(lost), "state": "open"}
+    made = Rec("conflict", sender.user, record.region, record.scopes, m["record"], data)
+    made.version, made.made_at = 1, state.now
+    state.records[f"conflict of {m['id']}"] = made
+
+
+def park(state: State, m: Mutation, sender: Sender) -> None:
+    """P6: what was refused is kept."""
+    target = state.records.get(m["record"])
+    scopes = set() if sender.revoked else {f"user:{sender.user}"}
+    scopes |= target.scopes if target else {f"region:{sender.home}"}
+    data = {
+        "record": m["record"],
+        "user": sender.user,
+        "set": m.get("set", {}),
+        "unset": list(m.get("unset", ())),
+        "state": "open",
+        "revoked": sender.revoked,
+    }
+    region, parent = (target.region, m["record"]) if target else (sender.home, None)
+    made = Rec("parked", sender.user, region, frozenset(scopes), parent, data)
+    made.version, made.made_at = 1, state.now
+    state.records[m["id"]] = made
+    if m["action"] == "create":
+        state.refused[sender.user, m["record"]] = m["id"]
+        state.making.discard(m["record"])
+
+
+def close(state: State, m: Mutation, sender: Sender) -> None:
+    """What was settled is open no longer."""
+    for name in kept_by(state, m):
+        record = state.records.get(name)
+        if record is None or not state.sees(sender, name):
+            continue
+        if record.data.get("record") == m["record"] and record.data["state"] == "open":
+            settled = "resolved" if record.kind == "conflict" else "restored"
+            record.data = {**record.data, "state": settled}
+            record.version += 1
+
+
+def place_all(state: State) -> None:
+    """K1: a customer lies with its owner and its region; what is beneath goes with it."""
+    for record in state.records.values():
+        top = record
+        while top.parent in state.records:
+            top = state.records[str(top.parent)]
+        region, owner = top.region, top.creator
+        if top.kind == "customer":
+            region, owner = top.data.get("region", region), top.data.get("owner", owner)
+        scopes = {f"user:{owner}"} | ({f"region:{region}"} if region else set())
+        if record.kind == "parked":
+            scopes = scopes if record.parent else set(record.scopes)
+            scopes |= set() if record.data["revoked"] else {f"user:{record.data['user']}"}
+        record.scopes, record.region = frozenset(scopes), region

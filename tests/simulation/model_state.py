@@ -1,0 +1,163 @@
+"""What the reference keeps: records, outcomes, who is who, and who sees what. Pure.
+
+Imports nothing of the server or the client.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Mutation = dict[str, Any]
+Stamp = tuple[int, str | None, int, int]
+"""The version that wrote a field, its device and n, and the last version by any other device."""
+NEVER: Stamp = (0, None, 0, 0)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who a mutation comes from, with the rights of the moment."""
+
+    user: str
+    home: str | None
+    scopes: frozenset[str]
+    regions: frozenset[str]
+    """Regions where the user has any role."""
+    manages: frozenset[str]
+    writer: str
+    revoked: bool = False
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a device was told by its pulls."""
+
+    scopes: Mapping[str, str | None] = field(default_factory=dict)
+    """Scopes that it was given; when it was told that one is lost."""
+    losses: frozenset[str] = frozenset()
+    """Records of which it was told that they left."""
+
+
+@dataclass
+class Rec:
+    """A record."""
+
+    kind: str
+    creator: str
+    region: str | None
+    scopes: frozenset[str]
+    parent: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    version: int = 0
+    withdrawn: bool = False
+    by_epoch: dict[int, int] = field(default_factory=dict)
+    made_at: str = ""
+    ever: frozenset[str] = frozenset()
+    """Scopes that it has been in."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What becomes of a mutation."""
+
+    outcome: str
+    code: str | None = None
+    awaited: tuple[str, ...] = ()
+
+
+@dataclass
+class State:
+    """Everything that a decision rests on; ``kinds`` as the wire describes them."""
+
+    kinds: dict[str, Any]
+    epochs: list[str] = field(default_factory=list)
+    records: dict[str, Rec] = field(default_factory=dict)
+    outcomes: dict[str, Said] = field(default_factory=dict)
+    refused: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(user, record) → the create that was refused."""
+    places: dict[tuple[str, int], str] = field(default_factory=dict)
+    """(device, n) → the mutation that came first at it."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Id that the server gave a conflict → how it is called here."""
+    making: set[str] = field(default_factory=set)
+    """Records that the batch makes, perhaps after a refusal before it."""
+    moved: frozenset[str] = frozenset()
+    """Records out of the sender's sight, as the batch began, that were in a scope it held."""
+    open: frozenset[str] = frozenset()
+    """Of these, the ones of whose loss its device was not told."""
+    now: str = ""
+
+    def copy(self) -> "State":
+        """The same, to go on from once more."""
+        records = {
+            name: replace(one, stamps=dict(one.stamps), by_epoch=dict(one.by_epoch))
+            for name, one in self.records.items()
+        }
+        return replace(
+            self,
+            records=records,
+            epochs=list(self.epochs),
+            outcomes=dict(self.outcomes),
+            refused=dict(self.refused),
+            places=dict(self.places),
+            aliases=dict(self.aliases),
+            making=set(self.making),
+        )
+
+    def is_final(self, mutation: str) -> bool:
+        """Whether it was received and can become nothing else."""
+        said = self.outcomes.get(mutation)
+        return said is not None and said.outcome != "waiting"
+
+    def sees(self, sender: Sender, name: str) -> bool:
+        """P5: whether the record is there for this sender."""
+        record = self.records.get(name)
+        if record is None or sender.writer == "server" or record.scopes & sender.scopes:
+            return record is not None
+        return sender.writer == "office" and record.region in sender.manages
+
+    def look_around(self, sender: Sender, told: Told | None) -> None:
+        """Finds what the sender lost: it left a scope that its device holds or held, or the device
+        lost the scope after the record was made."""
+        moved, known = set(), set()
+        for name, record in self.records.items():
+            if told is None or record.scopes & sender.scopes:
+                continue
+            if (record.ever - record.scopes) & (sender.scopes | told.scopes.keys()):
+                moved.add(name)
+            for scope in record.scopes & told.scopes.keys():
+                end = told.scopes[scope]
+                if end is None:
+                    moved.add(name)
+                elif record.made_at < end:
+                    known.add(name)
+        self.moved = frozenset(moved | known)
+        self.open = frozenset(moved - known - (told.losses if told else frozenset()))
+
+    def is_open(self, sender: Sender, m: Mutation) -> bool:
+        """Whether the record is the sender's own, and lost without this device knowing it."""
+        record = self.records[m["record"]]
+        own = all(stamp[1] == m.get("device") for stamp in record.stamps.values())
+        return m["record"] in self.open and record.creator == sender.user and own
+
+    def base_of(self, m: Mutation, record: Rec) -> int:
+        """P1: a base of an earlier epoch counts at most as what stood when the next one began.
+
+        P6: who saw a version that never was here has seen nothing of what is.
+        """
+        base: int = m.get("base") or 0
+        name = m.get("epoch") or self.epochs[-1]
+        if name not in self.epochs:
+            return 0
+        if name != self.epochs[-1]:
+            number = self.epochs.index(name)
+            base = min(base, max([v for e, v in record.by_epoch.items() if e <= number], default=0))
+        return base if base <= record.version else 0
+
+    def device_of(self, m: Mutation, sender: Sender) -> str | None:
+        """The device of the own-edit rule; a second mutation at a place is another device's."""
+        if sender.writer != "device":
+            return None
+        forked = self.places.get((m["device"], m["n"])) != m["id"]
+        return f"{m['device']}~fork" if forked else str(m["device"])
