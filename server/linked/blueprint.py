@@ -16,6 +16,8 @@ CONTENT_POLICY = (
 )
 TITLES = {"not_found": "unknown", "link_over": "over"}
 """Problem codes that a page has words of its own for."""
+HINTS = {"not_found": "unknown_check", "too_large": "one_by_one"}
+"""What to do about them; else the same again, later."""
 
 
 @blueprint.after_request
@@ -44,6 +46,7 @@ def show_error(error: Exception) -> Response:
         log.error("page_failed", request_id=g.get("request_id", ""), exc_info=error)
     title = TITLES.get(problem.code)
     told = {"title": say(title) if title else problem.type.title.say(language())}
+    told["hint"] = say(HINTS.get(problem.code, "again"))
     page = render_template("linked/error.html", told=told, code=problem.code)
     answer = Response(page, problem.type.status, mimetype="text/html")
     if problem.retry_after is not None:

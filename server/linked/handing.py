@@ -20,7 +20,8 @@ from server.services import services
 
 FORM_PHOTOS = 8
 """Photos that one plain form carries; each has its id from the page, so that a repeat is one."""
-FORM_BYTES = 40 * 1024 * 1024
+FORM_BYTES = 16 * 1024 * 1024
+"""They are held in memory; whoever has more sends it by the page's script, in pieces."""
 UNKNOWN_TYPE = "application/octet-stream"
 
 

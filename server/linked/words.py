@@ -84,6 +84,10 @@ WORDS: Mapping[str, Words] = {
     "unknown_check": Words(
         "请检查地址是否完整。", "Check that the address is whole, to its last letter."
     ),
+    "one_by_one": Words(
+        "照片合计过大，请返回并逐张提交。",
+        "Together the photos are too large. Go back and hand them in one by one.",
+    ),
     "again": Words("请稍后再试。", "Try again in a while."),
     "language": Words("语言", "Language"),
 }

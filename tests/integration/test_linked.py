@@ -275,6 +275,17 @@ def test_x6_a_browser_without_scripts_hands_in_words_and_photos(
     assert "2 of 2 received" in shown
 
 
+def test_x6_a_form_that_is_too_large_is_told_to_come_in_parts(guest: Guest) -> None:
+    answer = guest.ask(
+        "POST",
+        headers={"Accept": "text/html"},
+        content_type="multipart/form-data; boundary=x",
+        environ_overrides={"CONTENT_LENGTH": str(17 * 1024 * 1024)},
+    )
+    assert answer.status_code == 413
+    assert "hand them in one by one" in answer.text
+
+
 def test_x6_a_form_that_is_not_taken_keeps_what_was_typed(
     dispute: Dispute, guest: Guest, clock: FixedClock
 ) -> None:
