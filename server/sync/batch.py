@@ -1,6 +1,6 @@
 """A batch as it is decided: heads of records, outcomes so far, and what a decision writes. Pure."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -91,6 +91,8 @@ class Batch:
     """Of these, the ones whose loss the device was told."""
     claims: dict[str, Holder] = field(default_factory=dict)
     """The holders of the claim keys that the batch names."""
+    past: Mapping[tuple[str, int], Data] = field(default_factory=dict)
+    """(record, version) → its data then, of the versions that the batch brings back."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     """(user, record) → the create of that record that was refused, where there is no record."""
 
@@ -187,3 +189,11 @@ def changes(before: Data, after: Data) -> Changes:
         if not is_equal(old, new):
             changed[name] = (old, new)
     return changed
+
+
+def told_data(versions: Iterable[Data]) -> Data:
+    """What versions add up to, from the first one on; each is field → value, None: unset."""
+    data: Data = {}
+    for news in versions:
+        data |= news
+    return {name: value for name, value in data.items() if value is not None}

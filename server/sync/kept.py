@@ -148,11 +148,20 @@ def restored_values(batch: Batch, mutation: Mutation) -> Data:
     it unchanged."""
     head = _restored(batch, mutation)
     if head is None:
-        return {}
+        return _past_values(batch, mutation)
     if head.kind == "conflict":
         lost: Data = head.fields["lost"]
         return {name: lost.get(name, ABSENT) for name in head.fields["fields"]}
     return {**dict.fromkeys(head.fields.get("unset", ()), ABSENT), **head.fields["set"]}
+
+
+def _past_values(batch: Batch, mutation: Mutation) -> Data:
+    """What devices had written by the version that the office brings back."""
+    past = batch.past.get((mutation.record, (mutation.restores or {}).get("version", 0)))
+    kind = batch.registry.get(mutation.kind)
+    if past is None or kind is None or batch.writer != "office":
+        return {}
+    return {name: past.get(name, ABSENT) for name in kind.owned["device"]}
 
 
 def restored_author(batch: Batch, mutation: Mutation) -> Author | None:

@@ -8,7 +8,7 @@ import orjson
 
 from server.people.principal import Principal
 from server.rows import Row, Rows, as_table
-from server.sync.batch import LIVE, Head, Holder, Sender
+from server.sync.batch import LIVE, Head, Holder, Sender, told_data
 from server.sync.claims import claims_of
 from server.sync.decide import ids_in
 from server.sync.kept import names_kept
@@ -66,6 +66,7 @@ class Loaded:
     """Digests by number in the sender's chain, at the places of the batch and before them."""
     forked: frozenset[str] = frozenset()
     """Mutations of the batch whose place in their device's chain another one has."""
+    past: dict[tuple[str, int], Data] = field(default_factory=dict)
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     claims: dict[str, Holder] = field(default_factory=dict)
 
@@ -121,11 +122,37 @@ def load(
     if read:
         load_heads(rows, loaded, read)
     load_claims(rows, registry, loaded, concerned)
+    loaded.past = past_data(rows, loaded, concerned)
     made = {one.record for one in mutations if one.action == "create"}
     loaded.refused = refused_creates(rows, wanted_records - set(loaded.heads) - made)
     if sender.device is not None:
         load_moved(rows, loaded, sender, device=sender.device)
     return loaded
+
+
+def past_data(
+    rows: Rows, loaded: Loaded, mutations: Iterable[Mutation]
+) -> dict[tuple[str, int], Data]:
+    """(record, version) → its data then, of the versions that the mutations bring back (P6)."""
+    named = {(one.record, (one.restores or {}).get("version")) for one in mutations}
+    past: dict[tuple[str, int], Data] = {}
+    for record, version in named:
+        head = loaded.heads.get(record)
+        if version is not None and head is not None:
+            found = rows.select(
+                "SELECT version, changed FROM record_version"
+                " WHERE record = ? AND version <= ? ORDER BY version",
+                head.key,
+                version,
+            )
+            past[record, version] = told_data(_news(*row) for row in found)
+    return past
+
+
+def _news(version: int, changed: str) -> Data:
+    """Field → its value from this version on."""
+    told: Data = orjson.loads(changed)
+    return told if version == 1 else {name: new for name, (_old, new) in told.items()}
 
 
 def _read_by_rules(registry: Registry, loaded: Loaded, mutations: Iterable[Mutation]) -> set[str]:

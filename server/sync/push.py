@@ -244,6 +244,7 @@ def _batch(sync: Sync, envelope: Envelope, loaded: Loaded) -> Batch:
         outcomes={id_: known.outcome for id_, known in loaded.known.items()},
         refused=dict(loaded.refused),
         claims=dict(loaded.claims),
+        past=loaded.past,
         moved=loaded.moved,
         lost=loaded.lost,
     )

@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.clock import from_wire
+from server.errors import Problem
 from server.people.principal import Principal
-from server.sync.batch import LIVE
+from server.sync.batch import LIVE, told_data
 from server.sync.claims import claims_of
 from server.sync.kinds import Data, RecordKind, Registry
 from server.sync.tables import Claim, MutationRow, Record, RecordVersion, Unapplied
@@ -151,6 +152,14 @@ def history(session: Session, record: str) -> list[StoredVersion]:
         .order_by(RecordVersion.version)
     )
     return [_version(row, mutation, seal, body) for row, mutation, seal, body in rows]
+
+
+def data_at(session: Session, record: str, version: int) -> Data:
+    """B4: the data of a record in one of its versions. *Raises* ``not_found``."""
+    told = [one for one in history(session, record) if one.version <= version]
+    if not told or told[-1].version != version:
+        raise Problem("not_found")
+    return told_data({name: pair[1] for name, pair in one.changed.items()} for one in told)
 
 
 def _version(row: RecordVersion, mutation: str, seal: str, body: str) -> StoredVersion:

@@ -120,3 +120,35 @@ def test_p5_who_may_not_open_a_record_brings_nothing_back(office: Office, rep: R
     finance = office.reviewer(Role.FINANCE_OFFICER, None)
     assert finance.post(path, act="restore").status_code in {403, 404}
     assert held(rep, conflict)["state"] == "open"
+
+
+def test_p6_b4_a_record_is_put_back_as_devices_had_written_it_by_one_button(
+    office: Office, rep: Rep
+) -> None:
+    record = rep.create("customer", **customer(), address="1 号", phone="021 1")
+    rep.patch(record, "customer", 1, address="2 号", note="new")
+    manager = office.reviewer()
+    answer = manager.post(f"/records/{record}/versions/1", base=2)
+    assert answer.status_code == 302
+    now = held(rep, record)
+    assert (now["address"], now["phone"]) == ("1 号", "021 1")
+    assert manager.page(f"/records/{record}").count("<summary><b>") == 3
+    again = manager.post(f"/records/{record}/versions/2", base=2)
+    assert again.status_code == 409, "somebody wrote since"
+
+
+def test_p6_b4_nobody_brings_back_what_the_other_side_owns(office: Office, rep: Rep) -> None:
+    slip = rep.create("receipt", **receipt())
+    manager = office.reviewer()
+    for verdict in ("accepted", "rejected"):
+        assert manager.decide(slip, verdict, note="seen").status_code == 302
+    about, then = {"record": slip, "kind": "receipt"}, {"version": 2}
+    made = rep.phone.patch(about, 3, {"verdict": "accepted"}, restores=then)
+    (refused,) = rep.phone.push(made)
+    assert refused["outcome"] == "rejected"
+
+
+def test_p5_b4_a_version_of_what_one_may_not_open_is_not_there(office: Office, rep: Rep) -> None:
+    record = rep.create("customer", **customer())
+    stranger = office.reviewer(region="south")
+    assert stranger.post(f"/records/{record}/versions/1", base=1).status_code == 404

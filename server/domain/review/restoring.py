@@ -43,6 +43,40 @@ def restore(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int
     return write_version(result)
 
 
+def restore_version(
+    sync: Sync, session: Session, reviewer: Principal, record: str, *, version: int, base: int
+) -> int:
+    """Puts a record's fields of devices back as they were in ``version``; its new version.
+
+    Raises Problem ``not_found``, ``forbidden``, and ``wrong_state`` where somebody wrote since
+    ``base`` or nothing differs.
+    """
+    seen = queries.find_record(session, record)
+    if seen is None or not queries.may_open(sync.registry, reviewer, seen):
+        raise Problem("not_found")
+    kind = sync.registry.get(seen.kind)
+    if kind is None or not may_restore(reviewer, kind, seen.region):
+        raise Problem("forbidden")
+    past = queries.data_at(session, record, version)
+    fields = [name for name in kind.owned["device"] if past.get(name) != seen.data.get(name)]
+    if not fields:
+        raise Problem("wrong_state")
+    mutation = {
+        "id": sync.ids.new(),
+        "action": "patch",
+        "kind": seen.kind,
+        "record": record,
+        "base": base,
+        "set": {name: past[name] for name in fields if name in past},
+        "unset": [name for name in fields if name not in past],
+        "restores": {"version": version},
+        "strict": True,
+    }
+    envelope = Envelope(sender=reviewer, writer="office")
+    (result,) = push_batch(sync, session, envelope, [mutation]).results
+    return write_version(result)
+
+
 def dismiss(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int:
     """Says that what was refused stays refused; it remains readable. Raises as :func:`restore`."""
     held = _need_open(sync, session, reviewer, kept)
