@@ -133,13 +133,14 @@ def _record(row: Record, parent: str | None) -> StoredRecord:
 
 def holders(session: Session, kind: RecordKind, wanted: Mapping[str, Data]) -> dict[str, str]:
     """K2: the live record that holds a claim key of the values in ``wanted``, by their name."""
-    keys = {key: name for name, values in wanted.items() for key in claims_of(kind, values)}
+    keys = {name: claims_of(kind, values) for name, values in wanted.items()}
     found = session.execute(
         select(Claim.digest, Claim.record)
         .join(Record, Record.id == Claim.record)
-        .where(Claim.digest.in_(sorted(keys)), Record.state == LIVE)
+        .where(Claim.digest.in_(sorted(set().union(*keys.values()))), Record.state == LIVE)
     )
-    return {keys[row.digest]: row.record for row in found}
+    held = {row.digest: row.record for row in found}
+    return {name: held[key] for name, own in keys.items() for key in own if key in held}
 
 
 def history(session: Session, record: str) -> list[StoredVersion]:

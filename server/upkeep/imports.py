@@ -5,14 +5,17 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from server.domain.customers.importing import import_customers
 from server.domain.goods.importing import import_goods
 from server.domain.goods.ledgers import LEDGERS
 from server.domain.goods.runs import Report
 from server.errors import say_field
+from server.people import rights
 from server.services import Services
 from server.sheets import ENCODINGS, Wrong, open_sheet
 
-SORTS = (*LEDGERS,)
+CUSTOMERS = "customers"
+SORTS = (*LEDGERS, CUSTOMERS)
 """What a file may hold."""
 
 
@@ -25,6 +28,10 @@ def take_in(
     """
     now = services.clock.now()
     with open_sheet(path) as sheet:
+        if what == CUSTOMERS:
+            person = rights.load_principal(session, by, device=None)
+            sync = services.sync
+            return import_customers(session, sync, sheet, by=person, at=now, dry_run=dry_run)
         return import_goods(session, what, sheet, by=by, at=now, dry_run=dry_run)
 
 

@@ -1,9 +1,7 @@
 """Takes a file of products, batches or shipments in: all of its rows, or none."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Table, bindparam, insert, select, tuple_, update
@@ -11,14 +9,11 @@ from sqlalchemy.orm import Session
 
 from server.db import transaction
 from server.domain.goods.ledgers import LEDGERS, Entry, Known, Ledger
-from server.domain.goods.runs import MOST_SHOWN, Counts, Report, note_run
+from server.domain.goods.runs import Report, Tally, in_chunks, note_run
 from server.errors import Problem
-from server.sheets import Row, Sheet, SheetFault, Wrong, read_heading, read_rows
+from server.sheets import Sheet, read_heading, read_rows
 
 CHUNK = 1000
-MOST_ROWS = 300_000
-"""Of one file: SQLite's one writer waits while they are written."""
-
 Key = tuple[Any, ...]
 
 
@@ -38,55 +33,16 @@ def import_goods(
         with transaction(session):
             tally = _pass_over(session, sheet, ledger, write=True)
             note_run(session, what, sheet, tally.counts, by=by, at=at)
-    return Report(
-        encoding=sheet.encoding,
-        unused=heading.unused,
-        counts=tally.counts,
-        wrong=tuple(tally.wrong),
-        refused=tally.refused,
-        written=written,
-    )
+    return tally.report(sheet, heading, written=written)
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What one reading of a file came to."""
-
-    rows: int = 0
-    added: int = 0
-    changed: int = 0
-    refused: int = 0
-    wrong: list[Wrong] = field(default_factory=list)
-    lines: dict[Key, int] = field(default_factory=dict)
-    """Natural key → the line that has it."""
-
-    @property
-    def counts(self) -> Counts:
-        """Rows by what they change."""
-        return Counts(rows=self.rows, added=self.added, changed=self.changed)
-
-    def accept(self, ledger: Ledger, entry: Entry) -> bool:
-        """Counts ``entry``; whether it is to be compared with what is there."""
-        self.rows += 1
-        wrong = entry.wrong
-        if not wrong:
-            key = _natural(ledger, entry.values)
-            first = self.lines.setdefault(key, entry.line)
-            wrong = () if first == entry.line else (Wrong(entry.line, "", f"repeated:{first}"),)
-        self.refused += bool(wrong)
-        self.wrong += wrong[: MOST_SHOWN - len(self.wrong)]
-        return not wrong
-
-
-def _pass_over(session: Session, sheet: Sheet, ledger: Ledger, *, write: bool) -> _Tally:
-    tally, known = _Tally(), Known(session)
-    for rows in _chunks(read_rows(sheet, ledger.columns)):
-        entries = [one for one in ledger.entries(known, rows) if tally.accept(ledger, one)]
+def _pass_over(session: Session, sheet: Sheet, ledger: Ledger, *, write: bool) -> Tally:
+    tally, known = Tally(), Known(session)
+    for rows in in_chunks(read_rows(sheet, ledger.columns), CHUNK):
+        entries = [one for one in ledger.entries(known, rows) if _accept(tally, ledger, one)]
         fresh, changed = _compare(session, ledger, entries)
         tally.added += len(fresh)
         tally.changed += len(changed)
-        if tally.rows > MOST_ROWS:
-            raise SheetFault(f"The file has more than {MOST_ROWS:,} rows. Split it.")
         if write and tally.refused:
             raise Problem("wrong_state")
         if write:
@@ -94,9 +50,9 @@ def _pass_over(session: Session, sheet: Sheet, ledger: Ledger, *, write: bool) -
     return tally
 
 
-def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while chunk := list(islice(rows, CHUNK)):
-        yield chunk
+def _accept(tally: Tally, ledger: Ledger, entry: Entry) -> bool:
+    key = None if entry.wrong else _natural(ledger, entry.values)
+    return tally.accept(entry.line, key, entry.wrong)
 
 
 def _table(ledger: Ledger) -> Table:
