@@ -45,7 +45,8 @@ class Rows:
     def select(self, statement: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""
         self._execute(statement, parameters)
-        return [tuple(row) for row in self._cursor.fetchall()]
+        found: list[Row] = self._cursor.fetchall()
+        return found
 
     def execute(self, statement: str, *parameters: Any) -> int:
         """Runs one statement; the number of rows that it touched."""

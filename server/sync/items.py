@@ -9,7 +9,11 @@ from server.people.principal import Principal
 from server.rows import Row, Rows
 from server.sync.batch import LIVE
 
-RECORD_COLUMNS = "key, id, kind, version, state, parent, scopes, hash, data, aged"
+RECORD_COLUMNS = (
+    "record.key, record.id, record.kind, record.version, record.state, record.parent,"
+    " record.scopes, record.hash, record.data, record.aged"
+)
+RECORD_WIDTH = 10
 
 
 def records_by_key(rows: Rows, keys: Iterable[int]) -> dict[int, Row]:
