@@ -9,7 +9,7 @@ from server.opening import opened, writing
 from server.people import users
 from server.policies import report, versions
 from server.policies.comparing import Difference, differences
-from server.policies.reading import PolicyFault, parse, parse_kept
+from server.policies.reading import parse, parse_kept, read_file
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -41,7 +41,7 @@ def list_versions() -> None:
 @click.argument("file", type=FILE)
 def check(file: Path) -> None:
     """Say what is wrong with FILE, key by key; status 1 if anything is."""
-    parse(_text(file), version=1)
+    parse(read_file(file), version=1)
     click.echo("It can be applied.")
 
 
@@ -50,7 +50,7 @@ def check(file: Path) -> None:
 def diff(file: Path) -> None:
     """Show what would change if FILE were applied."""
     with opened(by_its_policy=False) as store:
-        click.echo(report.say_differences(_changes(store, _text(file))))
+        click.echo(report.say_differences(_changes(store, read_file(file))))
 
 
 @policy.command()
@@ -58,7 +58,7 @@ def diff(file: Path) -> None:
 @click.option("--by", "username", help="The person who decided it; noted with the version.")
 def apply(file: Path, username: str | None) -> None:
     """Put FILE in force; what was decided under an older version stays as it was decided."""
-    content = _text(file)
+    content = read_file(file)
     with opened(by_its_policy=False) as store:
         based_on = versions.need(store).number
         found = _changes(store, content)
@@ -76,10 +76,3 @@ def _changes(store: Store, content: str) -> tuple[Difference, ...]:
     fresh = parse(content, version=1)
     standing = versions.need(store)
     return differences(parse_kept(standing.content, version=standing.number), fresh)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PolicyFault([f"{file}: this is no UTF-8"]) from error

@@ -18,7 +18,7 @@ from server.media.s3 import Bucket
 from server.outward.engine import Outward, Wishes
 from server.outward.signing import keyring
 from server.policies import versions
-from server.policies.reading import parse, parse_kept, read_default
+from server.policies.reading import parse, parse_kept, read_file
 from server.policies.versions import hash_of
 from server.policy import Policy
 from server.settings import Settings, secret_keys, server_key
@@ -138,7 +138,7 @@ def services() -> Services:
 
 def first_policy(settings: Settings) -> str:
     """The text of the policy of a store that has none yet."""
-    return settings.policy.read_text("utf-8") if settings.policy else read_default()
+    return read_file(settings.policy)
 
 
 def follow_policy(app: Flask, store: Session) -> bool:

@@ -27,14 +27,17 @@ class PolicyFault(Exception):
         super().__init__("\n".join(self.problems))
 
 
-def read_default() -> str:
-    """The text of the defaults."""
-    return DEFAULTS.read_text("utf-8")
+def read_file(path: Path | None = None) -> str:
+    """The text of the file ``path``, or of the defaults. Raises ``PolicyFault``."""
+    try:
+        return (path or DEFAULTS).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyFault([f"{path} cannot be read: {error}"]) from error
 
 
-def load(path: Path | None = None) -> Policy:
-    """The policy in the file ``path``, or the defaults, as version 1. Raises ``PolicyFault``."""
-    return parse((path or DEFAULTS).read_text("utf-8"), version=1)
+def load_defaults() -> Policy:
+    """The defaults, as version 1."""
+    return parse(read_file(), version=1)
 
 
 def parse(content: str, *, version: int) -> Policy:
@@ -44,7 +47,7 @@ def parse(content: str, *, version: int) -> Policy:
 
 def parse_kept(content: str, *, version: int) -> Policy:
     """A policy of the store: keys that this program has since then are as in the defaults."""
-    held, defaults = _tables(content), _tables(read_default())
+    held, defaults = _tables(content), _tables(read_file())
     filled = {name: {**keys, **held.get(name, {})} for name, keys in defaults.items()}
     return _convert({**held, **filled}, version)
 

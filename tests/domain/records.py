@@ -4,10 +4,10 @@ from typing import Any
 
 from server.domain import all_kinds
 from server.people.principal import Grant, Principal, Role
-from server.policies.reading import load
+from server.policies.reading import load_defaults
 from server.sync.kinds import Change, Registry
 
-POLICY = load()
+POLICY = load_defaults()
 KINDS = Registry.of(all_kinds(POLICY)).kinds
 SHANGHAI_TOWER = {"lat": "31.2335", "lon": "121.5056", "accuracy_m": "8", "age_s": 12}
 ID = "01930000-0000-7000-8000-00000000000{}"

@@ -22,7 +22,7 @@ from server.errors import Problem
 from server.extensions import db
 from server.people.tables import AuditEntry
 from server.policies import versions
-from server.policies.reading import PolicyFault, read_default
+from server.policies.reading import PolicyFault, read_file
 from server.policies.tables import PolicyVersion
 from server.services import follow_policy, keep_following
 from server.settings import Settings
@@ -34,7 +34,7 @@ from tests.domain.records import SHANGHAI_TOWER, case, signature, visit
 from tests.live import live_server
 from tests.stores import copy_of, put_back, start_again
 
-DEFAULT = read_default()
+DEFAULT = read_file()
 NARROW = DEFAULT.replace("radius_m = 500", "radius_m = 300")
 HASTY = NARROW.replace("x4_intake = { hours = 24", "x4_intake = { hours = 6")
 UNREADABLE = DEFAULT.replace("radius_m = 500", "radius_mm = 500")
@@ -255,7 +255,7 @@ def test_a_policy_that_is_wrong_is_refused_with_each_key_and_nothing_is_applied(
     wrong: dict[str, bytes] = {
         "visits.radius_mm: there is no such key": UNREADABLE.encode(),
         "visits.radius_m: this key is missing": UNREADABLE.encode(),
-        "this is no UTF-8": DEFAULT.encode("gb18030"),
+        "cannot be read": DEFAULT.encode("gb18030"),
     }
     for said, content in wrong.items():
         file.write_bytes(content)

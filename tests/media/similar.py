@@ -16,10 +16,10 @@ from multiprocessing import get_context
 from server.media.images import examine
 from server.media.seen import Picture
 from server.media.similarity_scan import PrintMatrix
-from server.policies.reading import load
+from server.policies.reading import load_defaults
 from tests.media.scenes import MAY, MUST, QUALITIES, Look, plan_scene, save, take, visit_again
 
-LIMITS = load().photos
+LIMITS = load_defaults().photos
 REVISIT = "honest revisit"
 SAME_SPOT = "honest revisit from the very same spot"
 LEAST_FOUND = 0.99

@@ -10,7 +10,7 @@ import msgspec
 from server.cli import cli
 from server.domain import all_kinds
 from server.errors import CODES
-from server.policies.reading import load
+from server.policies.reading import load_defaults
 from server.policy import ROUND_THE_CLOCK, Policy, Term
 from server.settings import Settings
 from server.sync.kinds import RecordKind
@@ -41,7 +41,7 @@ def problems() -> str:
 def kinds() -> str:
     """Every kind: its names, its place, who makes it and who decides it."""
     head = ("kind", "zh-CN", "English", "parent", "created by", "decided by")
-    return table(head, (_kind(kind) for kind in all_kinds(load())))
+    return table(head, (_kind(kind) for kind in all_kinds(load_defaults())))
 
 
 def _kind(kind: RecordKind) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def settings() -> Iterator[tuple[str, str]]:
 def policy() -> Iterator[tuple[str, str]]:
     """(section.key, default) of every key of the policy; a list or table stands as ``list``."""
     for section in msgspec.structs.fields(Policy):
-        held: Any = getattr(load(), section.name)
+        held: Any = getattr(load_defaults(), section.name)
         if section.name == "version":
             continue
         if not isinstance(held, msgspec.Struct):

@@ -2,15 +2,19 @@
 
 from datetime import date, timedelta
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from server.casework.calendars import ALWAYS
 from server.casework.items import OpenItem
 from server.casework.terms import open_item
-from server.policies.reading import PolicyFault, load, parse, parse_kept, read_default
+from server.policies.comparing import differences
+from server.policies.reading import PolicyFault, load_defaults, parse, parse_kept, read_file
 from server.roles import Role
 
-DEFAULT = read_default()
+DEFAULT = read_file()
 ALWAYS_AGAIN = """
 [calendars.always]
 zone = "UTC"
@@ -131,7 +135,7 @@ def test_x8_a_term_becomes_an_item_with_its_calendar_its_warning_and_who_is_told
 def test_x8_terms_that_the_rules_name_have_the_length_that_they_name(
     name: str, length: timedelta
 ) -> None:
-    policy = load()
+    policy = load_defaults()
     asked = open_item(policy, getattr(policy.terms, name), Role.MARKET_OFFICER, "act")
     assert isinstance(asked, OpenItem)
     assert (asked.term, asked.calendar) == (length, ALWAYS)
@@ -142,3 +146,58 @@ def test_a_key_that_came_after_a_version_was_kept_is_as_in_the_defaults() -> Non
     assert "review.undo_seconds: this key is missing" in refused(old)
     kept = parse_kept(old, version=4)
     assert (kept.visits.radius_m, kept.review.undo_seconds, kept.version) == (300, 30, 4)
+
+
+LINES = [
+    (number, line.partition(" = ")[0])
+    for number, line in enumerate(DEFAULT.splitlines())
+    if " = " in line and not line.startswith((" ", "#"))
+]
+TOML = st.recursive(
+    st.integers(-(2**63), 2**63 - 1).map(str)
+    | st.sampled_from(["true", "nan", "-inf", "2026-10-01", "07:32:00", "2026-10-01T07:32:00Z"])
+    | st.text(max_size=8).map(lambda said: msgspec.json.encode(said).decode()),
+    lambda inner: (
+        st.lists(inner, max_size=8).map(lambda parts: f"[{', '.join(parts)}]")
+        | st.lists(inner, max_size=3).map(
+            lambda parts: f"{{{', '.join(f'k{n} = {part}' for n, part in enumerate(parts))}}}"
+        )
+    ),
+    max_leaves=8,
+)
+
+
+def tried(content: str) -> tuple[bool, tuple[str, ...]]:
+    """Whether ``content`` is taken, and what is said where it is not."""
+    try:
+        parse(content, version=1)
+    except PolicyFault as fault:
+        return False, fault.problems
+    return True, ()
+
+
+@settings(deadline=None)
+@given(st.sampled_from(LINES), TOML)
+def test_whatever_a_key_says_is_taken_or_refused_with_its_name(
+    place: tuple[int, str], said: str
+) -> None:
+    number, key = place
+    lines = DEFAULT.splitlines()
+    lines[number] = f"{key} = {said}"
+    taken, problems = tried("\n".join(lines))
+    assert taken or problems
+    assert all(problem.partition(":")[0] for problem in problems)
+
+
+def test_what_differs_between_two_policies_is_told_key_by_key() -> None:
+    content = changed("radius_m = 500", "radius_m = 300").replace(
+        "x5_trace = { hours = 12", "x5_trace = { minutes = 700"
+    )
+    content = content.replace('together = "产品集中陈列 / Products together"\n', "")
+    found = differences(load_defaults(), parse(content, version=2))
+    assert [(one.path, one.old, one.new) for one in found] == [
+        ("terms.x5_trace.minutes", 0, 700),
+        ("terms.x5_trace.hours", 12, 0),
+        ("visits.radius_m", 500, 300),
+        ("visits.checklist.together", "产品集中陈列 / Products together", None),
+    ]
