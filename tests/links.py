@@ -110,6 +110,14 @@ def given(text: str = "货是 3 月 1 日卖给本市客户的", *photos: Declar
     return Given(**{"id": new_id(), "text": text, "photos": photos, **more})
 
 
+def is_number(said: str) -> bool:
+    """Whether ``said`` is a number of the office's: Luhn's sum over Crockford's 32 letters."""
+    letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    values = [letters.index(letter) for letter in said.replace(" ", "")]
+    doubled = [2 * value - 31 * (value > 15) for value in values[-2::-2]]
+    return len(values) == 9 and (sum(doubled) + sum(values[::-2])) % 32 == 0
+
+
 @dataclass
 class Guest:
     """Somebody who holds a link, at a phone without a screen."""

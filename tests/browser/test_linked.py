@@ -16,6 +16,13 @@ from tests.pictures import draw
 
 NUMBER = re.compile(r"[0-9A-Z]{3} [0-9A-Z]{3} [0-9A-Z]{3}")
 LONG = draw(2400, 1800)
+WOKEN = """async (place) => {
+  const { rest } = await import(place);
+  const slept = new Promise((resolve) => setTimeout(() => resolve("slept"), 10000));
+  const woken = rest(9).then(() => "woken");
+  dispatchEvent(new Event("online"));
+  return Promise.race([woken, slept]);
+}"""
 SMALL_TARGETS = """() => [...document.querySelectorAll("button, .button, nav a")]
   .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 43)
   .map((one) => one.outerHTML)"""
@@ -35,7 +42,8 @@ def made(dispute: Dispute) -> Made:
 
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[BrowserContext]:
-    """A phone in English."""
+    """A phone in English; a busy machine may take its time."""
+    expect.set_options(timeout=60_000)
     context = browser.new_context(
         locale="en-US", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
     )
@@ -47,7 +55,7 @@ def phone(browser: Browser) -> Iterator[BrowserContext]:
 def page(phone: BrowserContext, address: str, made: Made) -> Iterator[Page]:
     """The opened link; a script that fails, or anything that is refused, fails the test."""
     page = phone.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if "Policy" in said.text else None)
@@ -128,6 +136,11 @@ def test_x6_what_is_handed_in_without_a_network_goes_when_there_is_one(
     phone.set_offline(False)
     expect(page.get_by_role("status")).to_have_text("The server has received all of it.")
     assert evidence(dispute) == [("from the cellar", ["verified"])]
+
+
+def test_x6_a_phone_does_not_wait_longer_than_for_the_network(page: Page) -> None:
+    script = str(page.locator("script[type=module]").get_attribute("src"))
+    assert page.evaluate(WOKEN, script.replace("page.js", "pace.js")) == "woken"
 
 
 def test_x6_an_upload_that_is_cut_goes_on_where_the_server_stands(

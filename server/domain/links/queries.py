@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from server.domain.links.purposes import PURPOSES, Purpose
 from server.domain.links.rules import x6_is_open
 from server.domain.links.tables import CaseLink, LinkOpening
-from server.domain.queries import Photo, photos_beneath, photos_of
+from server.domain.queries import Photo, photos_of
 from server.media.queries import Held, find_picture
 from server.policy import Policy
 from server.sync import queries
@@ -105,13 +105,6 @@ def handed_in(session: Session, link: Link) -> tuple[HandedIn, ...]:
     """What came by ``link``, in the order of arrival."""
     children = queries.children(session, link.record, link.purpose.made)
     return _handed_in(children, link.guest)
-
-
-def photos_handed_in(session: Session, link: Link) -> tuple[Photo, ...]:
-    """The photos that came by ``link``, with how far each has arrived."""
-    records = [one.record for one in handed_in(session, link)]
-    beneath = photos_beneath(session, records)
-    return tuple(photo for record in records for photo in beneath[record])
 
 
 def shown_listing(session: Session, registry: Registry, link: Link) -> Listing:

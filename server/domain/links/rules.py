@@ -27,14 +27,6 @@ def say_number(record: str) -> str:
     return " ".join(whole[start : start + GROUP] for start in range(0, len(whole), GROUP))
 
 
-def is_number(said: str) -> bool:
-    """Whether ``said`` is such a number: one wrong letter or two swapped ones make it none."""
-    plain = said.upper().translate({ord("O"): "0", ord("I"): "1", ord("L"): "1", ord(" "): None})
-    if len(plain) != SPOKEN + 1 or not set(plain) <= set(SAYABLE):
-        return False
-    return SAYABLE[_check(plain[:-1])] == plain[-1]
-
-
 def _check(letters: str) -> int:
     """Luhn's sum for an alphabet of 32: every second value is doubled, carries are added."""
     total = 0
