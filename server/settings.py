@@ -77,7 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     empty: no e-mail."""
     mail_from: str = "fieldstamp@localhost"
     mail_kinds: tuple[str, ...] = ("cross_region_case",)
-    """Kinds of records about which e-mail is sent."""
+    """Kinds about which e-mail is sent, beside those that go through states of their own."""
     rehash_days: int = 90
     """How often each original is read and hashed again; 0: never."""
     log_level: str = "INFO"

@@ -121,6 +121,15 @@ def stands_for(session: Session, user: str, now: datetime) -> frozenset[str]:
     return frozenset({user, *session.scalars(away)})
 
 
+def acting_for(session: Session, person: str, now: datetime) -> frozenset[str]:
+    """``person``, and who acts in their place now."""
+    at = to_wire(now)
+    deputies = select(Absence.deputy).where(
+        Absence.person == person, Absence.begins_at <= at, Absence.ends_at > at
+    )
+    return frozenset({person, *session.scalars(deputies)})
+
+
 def _reached(session: Session, reader: Principal, now: datetime) -> ColumnElement[bool]:
     persons = stands_for(session, reader.user, now)
     mine = Item.person.is_(None) | Item.person.in_(sorted(persons))

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from server.casework.machine import Machine
 from server.domain.review.rules import is_taken_back
 from server.sync.changes import NewVersion
 from server.sync.kinds import RecordKind
@@ -21,6 +22,7 @@ EventType = Literal[
 ]
 TYPES: tuple[EventType, ...] = get_args(EventType)
 DECIDED_AT = "decided_at"
+WITHDRAWN = "withdrawn"
 
 
 class Happening(Value, frozen=True):
@@ -45,22 +47,26 @@ def is_casework(kind: RecordKind | None) -> bool:
     return kind is not None and bool(kind.decide_roles) and "state" in kind.fields
 
 
-def read_version(version: NewVersion) -> tuple[Happening, ...]:
-    """What the outside is to hear of one version, in this order."""
+def read_version(version: NewVersion, machine: Machine | None) -> tuple[Happening, ...]:
+    """What the outside is to hear of one version, in this order.
+
+    Of a kind with a ``machine`` many verdicts only lead on; it is decided by one that ends it.
+    """
+    was, now = version.changed.get("state", (None, None))
     found: list[Happening] = []
     if version.version == 1:
-        state = version.changed.get("state", (None, None))[1]
-        found.append(_happening("case.created", version, {"state": state}))
-    elif "state" in version.changed:
-        was, now = version.changed["state"]
+        found.append(_happening("case.created", version, {"state": now}))
+    elif not version.live:
+        found.append(_happening("case.changed_state", version, {"state": WITHDRAWN}))
+    elif was != now:
         found.append(_happening("case.changed_state", version, {"from": was, "state": now}))
-    if is_decision(version):
+    if is_verdict(version) and (machine is None or machine.is_end(str(now))):
         found.append(_happening("case.decided", version, _verdict(version)))
     return tuple(found)
 
 
-def is_decision(version: NewVersion) -> bool:
-    """Whether somebody decided the record with this version."""
+def is_verdict(version: NewVersion) -> bool:
+    """Whether somebody gave a verdict with this version, which may be taken back (B2)."""
     was, now = version.changed.get(DECIDED_AT, (None, None))
     return now is not None and not is_taken_back(was, now)
 

@@ -8,10 +8,11 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.casework.queries import OpenWork, open_work
+from server.casework.queries import OpenWork, acting_for, open_work
 from server.outward.engine import Outward
 from server.outward.tables import Delivery, Event, Hook
-from server.people.addressees import Addressee, addressees, find_addressee
+from server.people.addressees import addressees, find_addressee
+from server.people.principal import Role
 from server.sync.queries import StoredRecord
 
 TRIED_FOR = timedelta(hours=24)
@@ -56,21 +57,31 @@ def delivery(
 
 def _address(session: Session, outward: Outward, issued: Iterable[Issued], now: datetime) -> None:
     """B1: those with an address in whose hands the record is; of a decision, its author too."""
-    mailed = [one for one in issued if one.record.kind in outward.wishes.mail_kinds]
+    mailed = [one for one in issued if _is_mailed(outward, one.record.kind)]
     works = open_work(session, {one.record.id for one in mailed})
     for one in mailed:
-        hands = [hand for work in works.get(one.record.id, ()) for hand in _hands(session, work)]
-        if one.event.type == "case.decided" and (
-            maker := find_addressee(session, one.record.creator)
-        ):
-            hands.append(maker)
-        for user in sorted({person.user for person in hands}):
-            session.add(delivery(one.event.key, now, user=user))
+        hands = {
+            user for work in works.get(one.record.id, ()) for user in _hands(session, work, now)
+        }
+        if one.event.type == "case.decided" and find_addressee(session, one.record.creator):
+            hands.add(one.record.creator)
+        session.add_all(delivery(one.event.key, now, user=user) for user in sorted(hands))
 
 
-def _hands(session: Session, work: OpenWork) -> Iterator[Addressee]:
+def _is_mailed(outward: Outward, name: str) -> bool:
+    """Kinds with states of their own are; of plain reviews, those that the installation names."""
+    kind = outward.registry.get(name)
+    return name in outward.wishes.mail_kinds or (kind is not None and kind.machine is not None)
+
+
+def _hands(session: Session, work: OpenWork, now: datetime) -> Iterator[str]:
     """Who is to do it, by name or by role, and whom it was told to since it was missed (X8)."""
-    named = work.person and find_addressee(session, work.person)
-    yield from [named] if named else addressees(session, work.role, work.region)
+    persons = sorted(acting_for(session, work.person, now)) if work.person else ()
+    named = [person for person in persons if find_addressee(session, person)]
+    yield from named or _holding(session, work.role, work.region)
     if work.escalated_to is not None:
-        yield from addressees(session, work.escalated_to, work.region)
+        yield from _holding(session, work.escalated_to, work.region)
+
+
+def _holding(session: Session, role: Role, region: str | None) -> Iterator[str]:
+    return (person.user for person in addressees(session, role, region))

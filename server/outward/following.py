@@ -5,22 +5,30 @@ down, so that a crash loses nothing and repeats nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.casework.machine import Machine
 from server.clock import from_wire
 from server.db import transaction
 from server.domain.evidence.queries import bearing_bytes, bytes_beneath
-from server.outward import catalogue
+from server.outward.catalogue import (
+    is_casework,
+    is_undo,
+    is_verdict,
+    read_version,
+    write_body,
+)
 from server.outward.engine import Outward
 from server.outward.fanning import Issued, fan_out
-from server.outward.noting import note, take_place, unknown
+from server.outward.noting import Noted, note, take_place
 from server.outward.tables import Event, Followed, Place
+from server.outward.timing import follow_clocks
 from server.sync.changes import NewVersion, changed_after, versions_after
 from server.sync.queries import StoredRecord, find_records
 
@@ -33,10 +41,13 @@ SHOWN = 20
 
 
 def follow(session: Session, outward: Outward) -> int:
-    """Takes in what is new in the feed and issues what can be issued; how much was done."""
+    """Takes in what is new and issues what can be issued; how much was done.
+
+    Clocks come once the feed is through, so that nothing is late before it has come into being.
+    """
     done = 0
     for _page in range(PAGES):
-        some = _follow_page(session, outward)
+        some = _follow_page(session, outward) or follow_clocks(session, outward)
         done += some
         if not some:
             break
@@ -73,37 +84,47 @@ def _take_down(
     session: Session, outward: Outward, records: Iterable[StoredRecord], now: datetime
 ) -> int:
     """Notes what each new version means, and up to which version that was done."""
-    cases = [one.id for one in records if catalogue.is_casework(outward.registry.get(one.kind))]
-    known = session.scalars(select(Followed).where(Followed.record.in_(cases)))
+    kinds = {one.id: outward.registry.get(one.kind) for one in records}
+    cases = {record: kind for record, kind in kinds.items() if kind and is_casework(kind)}
+    known = session.scalars(select(Followed).where(Followed.record.in_(sorted(cases))))
     seen = dict.fromkeys(cases, 0) | {one.record: one.version for one in known}
     versions = versions_after(session, seen)
+    fresh: list[Noted] = []
     for version in versions:
-        _note_version(session, outward, version, now)
+        if is_undo(version):
+            note(session, fresh)
+            fresh = []
+            if _forget(session, version):
+                continue
+        fresh += _read(outward, version, cases[version.record].machine, now)
+    note(session, fresh)
     for record, reached in {one.record: one.version for one in versions}.items():
         session.merge(Followed(record=record, version=reached))
     session.flush()
     return len(versions)
 
 
-def _note_version(session: Session, outward: Outward, version: NewVersion, now: datetime) -> None:
-    if catalogue.is_undo(version) and _forget(session, version.record):
-        return
-    # B2: a decision may be taken back for some seconds; nobody outside hears of it before.
-    wait = outward.undo if catalogue.is_decision(version) else timedelta()
-    fresh = unknown(session, catalogue.read_version(version))
-    note(session, fresh, not_before=min(from_wire(version.at), now) + wait)
+def _read(
+    outward: Outward, version: NewVersion, machine: Machine | None, now: datetime
+) -> Iterator[Noted]:
+    """B2: a verdict may be taken back for some seconds; nobody outside hears of it before."""
+    wait = outward.undo if is_verdict(version) else timedelta()
+    not_before = min(from_wire(version.at), now) + wait
+    for happening in read_version(version, machine):
+        yield happening, not_before
 
 
-def _forget(session: Session, record: str) -> bool:
-    """B2: drops the decision that was taken back before anybody heard of it; whether it did."""
-    held = _held(session, [record]).get(record, [])
-    decided = [one for one in held if one.type == "case.decided"]
-    if not decided:
-        return False
-    undone = orjson.loads(decided[-1].facts)["version"]
-    gone = [one.key for one in held if orjson.loads(one.facts).get("version") == undone]
-    session.execute(delete(Event).where(Event.key.in_(gone)))
-    return True
+def _forget(session: Session, undo: NewVersion) -> bool:
+    """B2: drops the verdict that was taken back before anybody heard of it; whether it did.
+
+    Only the newest version can be taken back, so it is the one before.
+    """
+    held = _held(session, [undo.record]).get(undo.record, [])
+    undone = [one for one in held if orjson.loads(one.facts).get("version") == undo.version - 1]
+    for one in undone:
+        session.delete(one)
+    session.flush()
+    return bool(undone)
 
 
 def _ripe(session: Session, now: datetime) -> list[str]:
@@ -156,7 +177,7 @@ def _write_missing(missing: Iterable[StoredRecord]) -> str:
 def _body(
     outward: Outward, event: Event, record: StoredRecord, attachments: Iterable[StoredRecord]
 ) -> str:
-    return catalogue.write_body(
+    return write_body(
         event.id,
         event.type,
         event.at,

@@ -1,6 +1,6 @@
 """Takes down what happened; nobody outside hears of it by this. Callers hold the transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 import orjson
@@ -9,6 +9,11 @@ from sqlalchemy.orm import Session
 
 from server.outward.catalogue import Happening
 from server.outward.tables import Event, Place
+
+CHUNK = 500
+
+Noted = tuple[Happening, datetime]
+"""What happened, and before when nobody outside may hear of it."""
 
 
 def take_place(session: Session) -> Place:
@@ -21,24 +26,30 @@ def take_place(session: Session) -> Place:
     return place
 
 
-def unknown(session: Session, happenings: Iterable[Happening]) -> list[Happening]:
-    """Those of ``happenings`` that were not taken down yet."""
-    wanted = {one.id: one for one in happenings}
-    known = set(session.scalars(select(Event.id).where(Event.id.in_(list(wanted)))))
-    return [one for id_, one in wanted.items() if id_ not in known]
-
-
-def note(session: Session, happenings: Sequence[Happening], *, not_before: datetime) -> None:
-    """Takes ``happenings`` down, none of which stands already."""
-    session.add_all(
-        Event(
-            id=one.id,
-            type=one.type,
-            record=one.record,
-            at=one.at,
-            facts=orjson.dumps(dict(one.facts)).decode(),
-            not_before=not_before,
-        )
-        for one in happenings
-    )
+def note(session: Session, noted: Iterable[Noted]) -> int:
+    """Takes down what does not stand already; how much that was."""
+    wanted = {one.id: (one, not_before) for one, not_before in noted}
+    fresh = wanted.keys() - known(session, wanted)
+    session.add_all(_event(*wanted[id_]) for id_ in wanted if id_ in fresh)
     session.flush()
+    return len(fresh)
+
+
+def known(session: Session, ids: Iterable[str]) -> set[str]:
+    """Those of ``ids`` that were taken down."""
+    asked, found = sorted(ids), set[str]()
+    for start in range(0, len(asked), CHUNK):
+        some = asked[start : start + CHUNK]
+        found.update(session.scalars(select(Event.id).where(Event.id.in_(some))))
+    return found
+
+
+def _event(happening: Happening, not_before: datetime) -> Event:
+    return Event(
+        id=happening.id,
+        type=happening.type,
+        record=happening.record,
+        at=happening.at,
+        facts=orjson.dumps(dict(happening.facts)).decode(),
+        not_before=not_before,
+    )

@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from server.sync.batch import LIVE
 from server.sync.tables import Feed, FeedHead, MutationRow, Record, RecordVersion, Scope
 
 
@@ -22,6 +23,7 @@ class NewVersion:
     version: int
     mutation: str
     at: str
+    live: bool
     changed: Mapping[str, tuple[Any, Any]]
 
 
@@ -70,6 +72,7 @@ def _version(row: RecordVersion, record: str, mutation: str) -> NewVersion:
         version=row.version,
         mutation=mutation,
         at=row.at,
+        live=row.state == LIVE,
         changed=_pairs(row.version, orjson.loads(row.changed)),
     )
 

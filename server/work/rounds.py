@@ -17,7 +17,7 @@ from server.media.rehash import rehash_blobs
 from server.media.sweep import clear_parts, expire_uploads, finish_stored
 from server.outward.delivering import deliver
 from server.outward.following import follow
-from server.outward.timing import follow_clocks
+from server.outward.forgetting import forget_events
 from server.services import Services, keep_following
 from server.sync import epochs
 from server.sync.aging import compact, mark_day, sweep_aged
@@ -53,6 +53,7 @@ def keep_days(session: Session, services: Services) -> int:
         return 0
     months = services.policy.sync.hold_months
     moved = comparing.follow_photos(session, services.sync)
+    forget_events(session, services.outward)
     swept = sweep_aged(session, services.sync, months=months) + compact(session, now)
     restored_at = epochs.changed_at(session)
     return (
@@ -88,7 +89,6 @@ STEPS: tuple[Step, ...] = (
     lambda session, services: sweep_waiting(
         session, services.sync, term=timedelta(days=services.policy.sync.waiting_days)
     ),
-    lambda session, services: follow_clocks(session, services.outward),
     lambda session, services: follow(session, services.outward),
     lambda session, services: deliver(session, services.outward),
     keep_days,

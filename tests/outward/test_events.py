@@ -201,3 +201,29 @@ def test_two_workers_never_claim_the_same_delivery(
     assert site.outward.flying == {}
     receiver.gate.set()
     assert len(receiver.got) == 1
+
+
+def test_what_a_rep_takes_back_is_told(site: Site, receiver: Receiver) -> None:
+    site.hook(receiver)
+    record = site.receipt()
+    version = site.desk.record(record).version
+    withdraw = {"action": "withdraw", "kind": "receipt", "record": record, "base": version}
+    site.desk.push(site.rep, withdraw)
+    site.work()
+    assert [one.event["data"]["state"] for one in receiver.got] == ["submitted", "withdrawn"]
+
+
+def test_events_are_forgotten_after_90_days_and_nothing_comes_a_second_time(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    site.receipt()
+    site.after(days=30)
+    told = len(receiver.got)
+    assert receiver.types[-1] == "deadline.missed"
+    site.after(days=89)
+    assert [type_ for type_, _record in site.issued][-1] == "deadline.missed"
+    site.after(days=2)
+    assert site.issued == []
+    site.after(days=1)
+    assert len(receiver.got) == told

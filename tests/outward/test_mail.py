@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -9,8 +10,10 @@ import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from server.casework.tables import Absence, Item
+from server.clock import to_wire
 from server.db import transaction
 from server.errors import Problem
 from server.outward.tables import Delivery
@@ -146,6 +149,22 @@ def test_a_decision_is_told_to_who_recorded_it(site: Site, postbox: Postbox) -> 
     site.decide(site.receipt())
     site.after(minutes=1)
     assert postbox.told == ["rep@example.com"]
+
+
+@pytest.mark.usefixtures("managers")
+def test_b1_an_item_that_has_a_name_on_it_is_told_to_that_person_and_their_deputy(
+    site: Site, postbox: Postbox
+) -> None:
+    people = {person.email: person.id for person in users.list_users(site.store)}
+    now = site.clock.now()
+    times = {"begins_at": to_wire(now), "ends_at": to_wire(now + timedelta(days=1))}
+    away = {"person": people["wang@example.com"], "deputy": people["li@example.com"]}
+    site.receipt()
+    with transaction(site.store):
+        site.store.add(Absence(**away, **times, noted_by="", noted_at=to_wire(now)))
+        site.store.execute(update(Item).values(person=people["wang@example.com"]))
+    site.work()
+    assert sorted(postbox.told) == ["li@example.com", "wang@example.com"]
 
 
 @pytest.mark.usefixtures("managers")
