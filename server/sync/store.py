@@ -142,6 +142,8 @@ def _take_along(writing: Writing, finals: dict[str, Head]) -> None:
     leaving = movers(finals, writing.loaded.heads)
     if leaving:
         load_below(writing.rows, writing.loaded, leaving)
+    # P5: what the batch makes and moves has children in the batch alone.
+    if leaving or any(head.key is None and head.version > 1 for head in finals.values()):
         writing.moved = follow(writing.registry, finals, writing.loaded.heads)
         finals |= writing.moved
 

@@ -64,6 +64,19 @@ def test_p5_a_customer_that_moves_takes_its_visits_and_photos_along(
     assert digest["count"] == 1
 
 
+def test_p5_what_is_made_and_handed_over_in_one_batch_moves_with_its_parent(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
+    report = phone.create("visit_report", {"visit": visit["record"], "summary": "好"})
+    other = Phone(client, company.rep("guangzhou"))
+    assert hand_over(company, made, 1, other, "guangzhou")["outcome"] == "waiting"
+    phone.push(made, visit, report)
+    assert phone.pull_all() == []
+    assert [item["kind"] for item in other.pull_all()] == ["customer", "visit", "visit_report"]
+
+
 def test_p5_late_work_on_a_record_that_moved_is_parked_for_its_present_owner(
     phone: Phone, client: FlaskClient, company: Company
 ) -> None:
