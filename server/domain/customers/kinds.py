@@ -68,5 +68,5 @@ def permit_kind() -> RecordKind:
         office_roles=OFFICE_ROLES | {Role.LOGISTICS_OFFICER, Role.MARKET_INSPECTOR},
         check=rules.x12_check,
         summary=("market", "start", "end", "consent_by"),
-        label="market",
+        label="number",
     )

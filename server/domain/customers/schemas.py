@@ -95,6 +95,7 @@ class Permit(Shape):
     """X12: goods that a dealer takes into another market, as agreed beforehand."""
 
     dealer = shapes.reference("经销商", "Dealer", "customer", required=True, rule="frozen")
+    number = shapes.text("备案编号", "Permit number", limit=80, writers=BOTH)
     market = shapes.key("目标市场", "Market", required=True, rule="frozen")
     lines = shapes.listing(
         "货物明细", "Goods", shapes.inner("货物", "Line", PermitLine), most=200,
