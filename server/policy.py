@@ -98,6 +98,7 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     f4_answer: Term
     f4_plain: Term
     f4_progress: Term
+    f4_revisit: Term
     f5_approval: Term
     f6_link: Term
     r1_review: Term

@@ -26,6 +26,8 @@ class OpenItem(Value, frozen=True, kw_only=False):
     """The one who shall do it; None: whoever has the role there."""
     goes_on: bool = False
     """What ended it was taken back: its clock goes on as if it had never ended."""
+    anew: bool = False
+    """Its clock begins again, though the task waited already."""
     since: datetime | None = None
     """When the clock began; None: with the change."""
 

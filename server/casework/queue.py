@@ -46,9 +46,10 @@ def apply(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) ->
         known = there.get(one.record, {})
         wanted = {item.task: item for item in one.waits}
         for task, row in known.items():
-            _go_on(row, wanted.get(task), by=by, at=at)
+            stays = wanted.get(task)
+            _go_on(row, None if stays and stays.anew else stays, by=by, at=at)
         for item in one.waits:
-            if item.task not in known:
+            if item.anew or item.task not in known:
                 clock = started.get(id(item)) or started.setdefault(id(item), _start(item, at))
                 fresh.append((one.record, one.kind, one.region, *clock))
     session.flush()  # before their successors come

@@ -6,6 +6,12 @@ from server.domain.customers.kinds import customer_kind, licence_kind, permit_ki
 from server.domain.evidence.kept import conflict_kind, parked_kind
 from server.domain.evidence.kinds import photo_kind, signature_kind
 from server.domain.evidence.matches import photo_match_kind
+from server.domain.faults.kinds import (
+    goods_return_kind,
+    incident_kind,
+    product_fault_kind,
+    survey_kind,
+)
 from server.domain.links.kinds import rebuttal_kind
 from server.domain.money.kinds import receipt_kind
 from server.domain.visits.kinds import visit_kind, visit_report_kind
@@ -24,6 +30,10 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         receipt_kind(policy),
         cross_region_case_kind(policy),
         rebuttal_kind(),
+        product_fault_kind(policy),
+        goods_return_kind(policy),
+        incident_kind(policy),
+        survey_kind(),
         *further,
     )
     parents = {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in records}

@@ -81,6 +81,10 @@ class Batch:
     sender: Principal
     writer: Sender
     new_id: Callable[[], str]
+    at: str = ""
+    """When it reached the server."""
+    arrivals: Mapping[str, str] = field(default_factory=dict)
+    """When the mutations that have waited reached it, by id."""
     heads: dict[str, Head] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """Outcomes of mutations by id, of this batch and of those that ``after`` names."""
@@ -95,6 +99,10 @@ class Batch:
     """(record, version) → its data then, of the versions that the batch brings back."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     """(user, record) → the create of that record that was refused, where there is no record."""
+
+    def arrival(self, mutation: str) -> str:
+        """When ``mutation`` first reached the server."""
+        return self.arrivals.get(mutation, self.at)
 
     def copy(self) -> Self:
         """The same, to try decisions on."""

@@ -303,7 +303,7 @@ def _change(
     after: Data,
     *,
     withdrawn: bool = False,
-    restored_of: Author | None = None,
+    mutation: Mutation | None = None,
 ) -> Change:
     return Change(
         kind=kind.name,
@@ -315,7 +315,9 @@ def _change(
         parent_kind=batch.heads[head.parent].kind if head.parent in batch.heads else None,
         read=_read(batch, kind, after),
         region=head.placement.region if head.version else None,
-        restored_of=restored_of,
+        captured=mutation.captured if mutation else {},
+        arrived_at=batch.arrival(mutation.id) if mutation else None,
+        restored_of=restored_author(batch, mutation) if mutation else None,
     )
 
 
@@ -342,8 +344,7 @@ def _write(
 ) -> Decision:
     """Rules, derived fields, the new version, its conflict and its parent's fold."""
     parent = batch.heads.get(head.parent) if head.parent else None
-    restored_of = restored_author(batch, mutation)
-    change = _change(batch, kind, head, after, restored_of=restored_of)
+    change = _change(batch, kind, head, after, mutation=mutation)
     wrong = kind.check(change, parent.fields if parent else None)
     if wrong:
         return _refuse("validation", wrong)

@@ -64,6 +64,10 @@ class Change(Value, frozen=True):
     """The records, by id, that the fields which the kind ``reads`` name."""
     region: str | None = None
     """Whose roles acted on it before this change; None for a create."""
+    captured: Mapping[str, Any] = {}
+    """P9: what the device's clocks said; permits and orders nothing."""
+    arrived_at: str | None = None
+    """When the mutation first reached the server; None where nobody sent one."""
     restored_of: Author | None = None
     """Who first sent the refused create that this one brings back."""
 

@@ -194,7 +194,7 @@ class _Pushing:
         now, sender = self.sync.clock.now(), self.envelope.sender
         mutations = rebase(rows, loaded, mutations)
         deciding = Deciding(
-            batch=_batch(self.sync, self.envelope, loaded),
+            batch=_batch(self.sync, self.envelope, loaded, at=to_wire(now)),
             loaded=loaded,
             verdicts=self.judged.within(loaded),
             at=to_wire(now),
@@ -234,12 +234,14 @@ class _Decided:
     told: Sequence[Told]
 
 
-def _batch(sync: Sync, envelope: Envelope, loaded: Loaded) -> Batch:
+def _batch(sync: Sync, envelope: Envelope, loaded: Loaded, *, at: str) -> Batch:
     return Batch(
         registry=sync.registry,
         sender=envelope.sender,
         writer=envelope.writer,
         new_id=sync.ids.new,
+        at=at,
+        arrivals={one.stored.id: one.stored.received_at for one in loaded.waiting},
         heads=dict(loaded.heads),
         outcomes={id_: known.outcome for id_, known in loaded.known.items()},
         refused=dict(loaded.refused),

@@ -141,7 +141,9 @@ def b1_waits(machine: Machine, policy: Policy, change: Change) -> Waits:
     after, before = change.after, change.before
     if change.withdrawn:
         return ()
-    if before is not None and all(before.get(name) == after.get(name) for name in WAITING):
+    again = _is_taken_again(machine, change)
+    same = before is not None and all(before.get(name) == after.get(name) for name in WAITING)
+    if same and not again:
         return None
     state, pause = machine.states.get(str(after.get("state"))), after.get("pause", "")
     if state is None or not state.waits:
@@ -151,8 +153,19 @@ def b1_waits(machine: Machine, policy: Policy, change: Change) -> Waits:
         term = getattr(policy.terms, wait.term)
         item = open_item(policy, term, wait.role, wait.task)
         person = _person(after, wait.role)
-        items.append(replace(item, pause=pause, person=person, goes_on=is_undone(change)))
+        items.append(
+            replace(item, pause=pause, person=person, goes_on=is_undone(change), anew=again)
+        )
     return tuple(items) if not pause else (*items, _end_of_pause(policy, items[0]))
+
+
+def _is_taken_again(machine: Machine, change: Change) -> bool:
+    """Whether a move led back into the state that it left, so that its clocks begin anew."""
+    if change.before is None or not is_newly_decided(change) or is_undone(change):
+        return False
+    state = str(change.before.get("state"))
+    move = machine.move(state, str(change.after.get("verdict")))
+    return move is not None and move.to == state == change.after.get("state")
 
 
 def _person(case: Data, role: Role) -> str | None:

@@ -1,0 +1,1 @@
+"""Product faults, returns, complaints and incidents, surveys."""

@@ -1,0 +1,134 @@
+"""The kinds ``product_fault``, ``faulty_goods_return``, ``incident`` and ``survey``."""
+
+from server.casework.machine import Machine
+from server.domain.declaration import kind_from_schema
+from server.domain.faults import rules
+from server.domain.faults.machines import FAULT, GOODS_RETURN, INCIDENT, RETURNED
+from server.domain.faults.schemas import GoodsReturn, Incident, ProductFault, Survey
+from server.domain.review.steps import b1_waits, b2_step_errors, derive_steps
+from server.people.principal import MANAGERS, Role
+from server.policy import Policy
+from server.sync.kinds import Change, Data, RecordKind
+
+OFFICE_ROLES = MANAGERS | {
+    Role.SALES_CLERK, Role.SALES_DIRECTOR, Role.TECHNICAL_OFFICER, Role.SERVICE_OFFICER,
+    Role.GENERAL_MANAGER,
+}  # fmt: skip
+
+
+def _fold_evidence(machine: Machine, record: Data, children: tuple[Change, ...]) -> Data:
+    """A photo that is added to what was sent back hands it in again."""
+    fresh = any(child.before is None and child.by.device for child in children)
+    if not fresh or record.get("state") != RETURNED:
+        return {}
+    return {"state": machine.settle(RETURNED, record, {"handed_in": lambda _data: True})}
+
+
+def product_fault_kind(policy: Policy) -> RecordKind:
+    """F1, F2: from the report to the result."""
+
+    def derive(change: Change, _customer: Data | None) -> Data:
+        return derive_steps(FAULT, change, policy=policy, when=rules.handed_in(change))
+
+    def fold(fault: Data, children: tuple[Change, ...]) -> Data:
+        disposed = rules.f5_disposed(fault, children)
+        told = {"disposed": disposed} if disposed or "disposed" in fault else {}
+        return {**told, **_fold_evidence(FAULT, fault, children)}
+
+    return kind_from_schema(
+        ProductFault,
+        "product_fault",
+        zh="质量问题",
+        en="Product fault",
+        parent="customer",
+        office_roles=OFFICE_ROLES,
+        decide_roles=FAULT.roles(),
+        check=lambda change, _customer: {
+            **rules.f5_check_fault(change),
+            **b2_step_errors(FAULT, change),
+        },
+        derive=derive,
+        fold=fold,
+        waits=lambda change: b1_waits(FAULT, policy, change),
+        machine=FAULT,
+        is_closed=lambda fault: FAULT.is_end(str(fault.get("state"))),
+        summary=("customer", "product", "batch", "quantity", "unit", "found_at"),
+        label="product",
+        urgent_when={"urgency": frozenset({"urgent"})},
+    )
+
+
+def goods_return_kind(policy: Policy) -> RecordKind:
+    """F5: never more than was reported, whoever reports it first."""
+
+    def derive(change: Change, _fault: Data | None) -> Data:
+        return derive_steps(GOODS_RETURN, change, policy=policy, when=rules.handed_in(change))
+
+    def fold(goods_return: Data, children: tuple[Change, ...]) -> Data:
+        return _fold_evidence(GOODS_RETURN, goods_return, children)
+
+    return kind_from_schema(
+        GoodsReturn,
+        "faulty_goods_return",
+        zh="退换货",
+        en="Return of faulty goods",
+        parent="fault",
+        office_roles=OFFICE_ROLES,
+        decide_roles=GOODS_RETURN.roles(),
+        check=lambda change, fault: {
+            **rules.f5_check_return(change, fault),
+            **b2_step_errors(GOODS_RETURN, change),
+        },
+        derive=derive,
+        fold=fold,
+        waits=lambda change: b1_waits(GOODS_RETURN, policy, change),
+        machine=GOODS_RETURN,
+        is_closed=lambda one: GOODS_RETURN.is_end(str(one.get("state"))),
+        summary=("fault", "received", "exchanged", "sent_back", "scrapped"),
+        label="fault",
+    )
+
+
+def incident_kind(policy: Policy) -> RecordKind:
+    """F3, F4: urgent ones go ahead of all others; all are answered."""
+
+    def derive(change: Change, _parent: Data | None) -> Data:
+        found = rules.f3_flags(change, policy)
+        when = rules.handed_in(change)
+        return derive_steps(INCIDENT, change, policy=policy, when=when, found=found)
+
+    def fold(incident: Data, children: tuple[Change, ...]) -> Data:
+        return _fold_evidence(INCIDENT, incident, children)
+
+    return kind_from_schema(
+        Incident,
+        "incident",
+        zh="投诉与事件",
+        en="Incident",
+        place=rules.f3_place,
+        office_roles=OFFICE_ROLES,
+        decide_roles=INCIDENT.roles(),
+        check=lambda change, _parent: b2_step_errors(INCIDENT, change),
+        derive=derive,
+        fold=fold,
+        waits=lambda change: b1_waits(INCIDENT, policy, change),
+        machine=INCIDENT,
+        is_closed=lambda incident: INCIDENT.is_end(str(incident.get("state"))),
+        summary=("type", "customer", "happened_at", "who"),
+        label="what",
+        urgent_when={"type": frozenset({"complaint_met", "inspection", "press"})},
+    )
+
+
+def survey_kind() -> RecordKind:
+    """F7: asked of a customer."""
+    return kind_from_schema(
+        Survey,
+        "survey",
+        zh="满意度",
+        en="Survey",
+        parent="customer",
+        office_roles=OFFICE_ROLES,
+        summary=("customer", "product", "service", "delivery"),
+        label="asked",
+    )
