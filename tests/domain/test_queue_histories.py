@@ -68,7 +68,7 @@ class Kept:
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
-def test_x8_a_clock_in_the_store_is_due_when_the_reference_says_through_all_its_pauses(
+def test_x8_a_clock_in_the_store_warns_and_is_due_when_the_reference_says_through_all_its_pauses(
     company: Company,
 ) -> None:
     for seed in range(20):
@@ -84,6 +84,9 @@ def test_x8_a_clock_in_the_store_is_due_when_the_reference_says_through_all_its_
         due = course.reaches(course.term)
         assert due is not None
         assert from_wire(kept.row().due_at) == due, seed
+        warned = course.reaches(course.term - course.warn)
+        if all(begin > due or (warned and end <= warned) for begin, end in course.pauses if end):
+            assert from_wire(kept.row().warn_at) == warned, seed
         tick(kept.store, due)
         missed = kept.row().missed_at
         assert (missed is not None) == any(begin > due for begin, _end in course.pauses), seed
