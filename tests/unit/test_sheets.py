@@ -98,8 +98,8 @@ def test_a_day_is_read_as_spreadsheets_write_it(cell: str, day: date) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["2026-02-29", "2026-13-01", "0000-01-01", "5.3.2026", "2026-3", "46086", "2026-03-05 x"]
-)  # fmt: skip
+    "cell", ["2026-02-29", "2026-13-01", "0000-01-01", "2026-3", "46086", "2026-03-05x"]
+)
 def test_a_day_that_can_be_read_in_two_ways_or_is_none_is_refused(cell: str) -> None:
     with pytest.raises(Refused, match="date"):
         sheets.day(cell)
