@@ -315,6 +315,7 @@ def test_k6_of_two_licences_the_newest_that_had_begun_counts() -> None:
         (date(2026, 3, 1), date(2027, 2, 28)),
         (date(2027, 3, 1), date(2028, 2, 29)),
         (date(2028, 2, 29), date(2029, 2, 28)),
+        (date(2026, 2, 28), date(2027, 2, 27)),
         (date(2026, 12, 15), date(2027, 12, 14)),
     ],
 )
