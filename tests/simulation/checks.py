@@ -146,6 +146,7 @@ class Checks:
             self.i8_the_feed_only_grows()
             self.i9_what_was_withdrawn_stays_withdrawn()
             self.i12_what_was_refused_is_kept()
+            self.i14_no_seal_breaks()
             self.i20_a_number_is_used_once()
         self.i17_no_log_says_what_people_type()
 
@@ -304,6 +305,16 @@ class Checks:
             " WHERE m.outcome = 'rejected' AND r.id IS NULL"
         )
         hold("I12", not rows, "refused and kept nowhere")
+
+    def i14_no_seal_breaks(self) -> None:
+        """What a device sealed is as it was sealed, and in its chain, unless it was copied."""
+        if any(device.copied for device in self.world.devices):
+            return
+        bad = self.rows(
+            "SELECT id, seal FROM mutation WHERE device IS NOT NULL"
+            " AND seal NOT IN ('chained', 'sealed', 'gap')"
+        )
+        hold("I14", not bad, bad[:3])
 
     def i17_no_log_says_what_people_type(self) -> None:
         """Neither texts nor tokens stand in a log."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from fieldstamp import Client, Record
+from fieldstamp import Client, Record, _outbox
 from tests.simulation.handset import Handset
 
 if TYPE_CHECKING:
@@ -122,6 +122,20 @@ def rush(world: "World", device: Handset, chance: random.Random) -> None:
         known = {one.id for one in other.open().records(found.kind) if one.held}
         if found.id in known and (other is device or chance.random() < 0.8):
             other.open().patch(found.id, {name: value_for(name, chance)})
+
+
+def overtake(world: "World", device: Handset, chance: random.Random) -> None:
+    """P2: of two edits of one field the second reaches the server first, and no answer comes."""
+    client = device.open()
+    found = pick_any(client, chance)
+    if found is None:
+        return
+    name = chance.choice(EDITED[found.kind])
+    for _ in range(2):
+        client.patch(found.id, {name: value_for(name, chance)})
+    with client._store.read() as reading:
+        raw = _outbox.envelope(reading, _outbox.ready(reading)[-1:], sent_at="")
+    client._session.call("POST", "/v1/sync/push", raw)
 
 
 def draft(world: "World", device: Handset, chance: random.Random) -> None:

@@ -147,7 +147,7 @@ class Ledger:
                 self.model.state.aliases[conflict] = f"conflict of {one.id}"
             if one.id in fresh or one.outcome != "waiting":
                 self.seen.note("outcome", one.outcome)
-            if one.code and one.id in fresh:
+            if one.code and (one.id in fresh or one.id in self.model.waiting):
                 self.seen.note("code", one.code)
 
     def _settle_waiting(self, found: list[Stored]) -> None:

@@ -7,7 +7,7 @@ what waits, what was put back. ``model_decide`` has the word on each mutation.
 from collections.abc import Callable, Sequence
 
 from tests.simulation.model_decide import decide, refused
-from tests.simulation.model_kept import park
+from tests.simulation.model_kept import park, place_all
 from tests.simulation.model_state import Mutation, Said, Sender, State, Told
 
 
@@ -58,6 +58,7 @@ class Model:
             if one["id"] in self.waiting and last.get(_group_of(one), one["id"]) == one["id"]:
                 self._settle(one)
         self._wake({name for one in batch for name in _brings(one)})
+        place_all(self.state)
         for record in self.state.records.values():
             record.ever |= record.scopes
 

@@ -10,7 +10,7 @@ from tests.simulation.model_kept import (
     close,
     keep,
     kept_by,
-    place_all,
+    place,
     restored_by,
     restored_values,
 )
@@ -195,7 +195,7 @@ def _write(state: State, m: Mutation, sender: Sender, record: Rec, data: dict[st
         record.stamps[name] = (record.version, device, number, other)
     record.data = data
     state.records[m["record"]] = record
-    place_all(state)
+    place(state, record)
     above = state.records.get(record.parent or "")
     if is_new and sender.writer == "device" and above is not None and above.kind in REVIEWED:
         _hand_in_again(state, above)

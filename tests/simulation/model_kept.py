@@ -81,17 +81,28 @@ def close(state: State, m: Mutation, sender: Sender) -> None:
             record.version += 1
 
 
+def place(state: State, record: Rec) -> None:
+    """K1: a customer lies with its owner and its region, what is new lies with what is above it."""
+    above = state.records.get(record.parent or "")
+    if above is not None:
+        if record.version == 1:
+            record.scopes, record.region = above.scopes, above.region
+        return
+    region, owner = record.region, record.creator
+    if record.kind == "customer":
+        region, owner = record.data.get("region", region), record.data.get("owner", owner)
+    record.scopes = frozenset({f"user:{owner}"} | ({f"region:{region}"} if region else set()))
+    record.region = region
+
+
 def place_all(state: State) -> None:
-    """K1: a customer lies with its owner and its region; what is beneath goes with it."""
+    """P5: at the end of a batch what is beneath a record lies where that lies."""
     for record in state.records.values():
         top = record
         while top.parent in state.records:
             top = state.records[str(top.parent)]
-        region, owner = top.region, top.creator
-        if top.kind == "customer":
-            region, owner = top.data.get("region", region), top.data.get("owner", owner)
-        scopes = {f"user:{owner}"} | ({f"region:{region}"} if region else set())
-        if record.kind == "parked":
-            scopes = scopes if record.parent else set(record.scopes)
-            scopes |= set() if record.data["revoked"] else {f"user:{record.data['user']}"}
-        record.scopes, record.region = frozenset(scopes), region
+        if top is record:
+            continue
+        record.scopes, record.region = top.scopes, top.region
+        if record.kind == "parked" and not record.data["revoked"]:
+            record.scopes |= {f"user:{record.data['user']}"}

@@ -46,7 +46,8 @@ class Net:
     held: list[Held] = field(default_factory=list)
     cut_off: set[int] = field(default_factory=set)
     """Devices without any network."""
-    _order: int = 0
+    sent: int = 0
+    """Messages of all devices."""
     _newest: dict[int, int] = field(default_factory=dict)
 
     def carry(self, device: int, request: Request) -> Response:
@@ -54,7 +55,7 @@ class Net:
         fate = "cut_off" if device in self.cut_off else self._fate()
         self.seen.step(f"{device} {request.method} {urlsplit(request.url).path} {fate}")
         self.seen.note("fate", fate)
-        self._order += 1
+        self.sent += 1
         try:
             return self._meet(fate, device, request)
         except Unanswered as error:
@@ -80,7 +81,7 @@ class Net:
 
     def _meet(self, fate: str, device: int, request: Request) -> Response:
         if fate in {"late", "doubled_later"}:
-            self.held.append(Held(device, self._order, request))
+            self.held.append(Held(device, self.sent, request))
         if fate in {"lost_request", "late", "cut_off"}:
             raise OfflineError("the request was lost")
         if fate in _FOREIGN:
@@ -89,7 +90,7 @@ class Net:
             self.meanwhile()
         if fate == "doubled":
             self.deliver(device, request, None)
-        self._newest[device] = self._order
+        self._newest[device] = self.sent
         if fate == "cut_request" and request.body:
             self.deliver(device, request, self.chance.randrange(len(request.body)))
             raise OfflineError("the connection broke")

@@ -31,6 +31,7 @@ WORK = {
 
 FEATURES = {
     "draft": 2.0,
+    "overtake": 0.8,
     "group": 2.0,
     "withdraw": 0.7,
     "photo": 2.5,

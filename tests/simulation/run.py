@@ -107,5 +107,7 @@ def _play(plan: Plan, folder: Path, disk: Disk, seen: Seen) -> None:
             world.perform(action)
         heal(world)
     finally:
-        seen.note("disk", "calls", sum(one.calls for one in world.power.machines.values()))
+        for machine in world.power.machines.values():
+            for point, times in machine.points.items():
+                seen.note("point", point, times)
         world.close()
