@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from server.domain import numbers
 from server.domain.links import rules
 from server.ids import IdMaker
 from tests.company import START, FixedClock
@@ -25,19 +26,19 @@ def test_x6_what_arrives_up_to_the_end_of_the_term_is_in_time(seconds: int, is_o
 
 def test_x6_a_number_can_be_said_and_is_the_same_every_time() -> None:
     record = IDS.new()
-    number = rules.say_number(record)
+    number = numbers.say_number(record)
     assert [len(group) for group in number.split()] == [3, 3, 3]
     assert not set("ILOU") & set(number)
-    assert rules.say_number(record) == number
-    assert len({rules.say_number(IDS.new()) for _ in range(500)}) == 500
+    assert numbers.say_number(record) == number
+    assert len({numbers.say_number(IDS.new()) for _ in range(500)}) == 500
 
 
 def test_x6_a_number_with_a_letter_misheard_is_none() -> None:
     for _ in range(20):
-        number = rules.say_number(IDS.new()).replace(" ", "")
+        number = numbers.say_number(IDS.new()).replace(" ", "")
         assert is_number(number)
         for place, letter in enumerate(number):
-            for other in set(rules.SAYABLE) - {letter}:
+            for other in set(numbers.SAYABLE) - {letter}:
                 assert not is_number(number[:place] + other + number[place + 1 :])
 
 

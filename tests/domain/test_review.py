@@ -296,7 +296,7 @@ def test_b2_who_may_open_a_case_but_not_decide_it_is_refused(desk: Desk) -> None
     rep = desk.rep()
     found = desk.create(rep, "cross_region_case", **case(affected_market=rep.home_region))
     with pytest.raises(Problem) as refused:
-        desk.decide(desk.reviewer(), found, "accepted")
+        desk.decide(desk.reviewer(Role.GENERAL_MANAGER, None), found, "accepted")
     assert refused.value.code == "forbidden"
 
 

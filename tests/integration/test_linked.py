@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from server.domain.links import queries
-from server.domain.links.rules import say_number
+from server.domain.numbers import say_number
 from server.linked import words
 from server.sync.queries import StoredRecord, children
 from tests.company import Company, FixedClock

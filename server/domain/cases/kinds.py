@@ -1,33 +1,30 @@
 """The kind ``cross_region_case``."""
 
-from server.casework.items import Waits
-from server.casework.terms import open_item
-from server.domain.cases import rules
+from server.domain.cases import course, rules
+from server.domain.cases.machines import CROSS_REGION
 from server.domain.cases.schemas import CrossRegionCase
 from server.domain.declaration import kind_from_schema
-from server.domain.review.rules import RETURNED, SUBMITTED, b1_items, b2_reasoned, is_decided
+from server.domain.review.steps import b1_waits
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
 from server.sync.kinds import Change, Data, RecordKind
 
+SEES_CASES = MANAGERS | {
+    Role.MARKET_OFFICER,
+    Role.MARKET_INSPECTOR,
+    Role.SALES_DIRECTOR,
+    Role.GENERAL_MANAGER,
+}
+
 
 def cross_region_case_kind(policy: Policy) -> RecordKind:
-    """X1 to X3: taken in by the market department once it is signed."""
-    limits, terms = policy.cases, policy.terms
-    steps = {
-        rules.UNSIGNED: open_item(policy, terms.x3_unsigned, Role.REGION_MANAGER, "unsigned"),
-        SUBMITTED: open_item(policy, terms.x4_intake, Role.MARKET_OFFICER, "intake"),
-        RETURNED: open_item(policy, terms.supplement_wanted, Role.REP, "mend"),
-    }
+    """X1 to X9: taken in once it is signed, answered by the accused, decided with reasons."""
 
     def derive(change: Change, _parent: Data | None) -> Data:
-        return rules.derive_case(change, policy)
+        return course.derive_case(change, policy)
 
     def fold(case: Data, children: tuple[Change, ...]) -> Data:
-        return rules.fold_case(case, children, limits)
-
-    def waits(change: Change) -> Waits:
-        return b1_items(change, steps)
+        return course.fold_case(case, children, policy)
 
     return kind_from_schema(
         CrossRegionCase,
@@ -35,13 +32,14 @@ def cross_region_case_kind(policy: Policy) -> RecordKind:
         zh="窜货查证",
         en="Cross-region case",
         place=rules.x1_place,
-        office_roles=MANAGERS | {Role.MARKET_OFFICER, Role.MARKET_INSPECTOR},
-        decide_roles=frozenset({Role.MARKET_OFFICER}),
-        check=lambda change, _parent: b2_reasoned(change),
+        office_roles=SEES_CASES,
+        decide_roles=CROSS_REGION.roles(),
+        check=lambda change, _parent: course.case_errors(change),
         derive=derive,
         fold=fold,
-        waits=waits,
-        is_closed=is_decided,
-        summary=("affected_market", "accused", "found_at", "missing_tags", "flags"),
+        waits=lambda change: b1_waits(CROSS_REGION, policy, change),
+        machine=CROSS_REGION,
+        is_closed=lambda case: CROSS_REGION.is_end(str(case.get("state"))),
+        summary=("number", "affected_market", "accused", "found_at", "missing_tags", "flags"),
         label="accused",
     )

@@ -1,16 +1,13 @@
-"""What a cross-region case still lacks and where it stands. Pure."""
+"""What a cross-region case holds, lacks, and whose it is. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from server.domain.positions import position_flags, with_flags
-from server.domain.review.rules import SUBMITTED, derive_review, is_edited, reopen_on_evidence
-from server.policy import Cases, Policy
+from server.policy import Cases
 from server.sync.kinds import Author, Change, Data, Placement
 
 ACCUSED = "accused_dealer"
-UNSIGNED = "unsigned"
 
 
 def x1_place(case: Data, by: Author) -> Placement:
@@ -71,50 +68,25 @@ def x3_is_signed(parts: Iterable[str], limits: Cases) -> bool:
     )
 
 
-def x3_state(parts: Iterable[str], limits: Cases) -> str:
-    """X3: a case waits as unsigned until its last signature submits it, for good."""
-    return SUBMITTED if x3_is_signed(parts, limits) else UNSIGNED
+def x4_stays_in_region(case: Data) -> bool:
+    """X4: inside one centre a case is the region's, unless both managers signed it over."""
+    return case.get("inside_centre") is True and not x4_is_confirmed(case)
 
 
-def derive_case(change: Change, policy: Policy) -> Data:
-    """The server's fields of a case that follow from its own data."""
-    case, limits = change.after, policy.cases
-    review = derive_review(change, case_flags(change, policy))
-    parts = x3_counting(case, case.get("signatures", ()))
-    waits = change.before is None or change.before.get("state") == UNSIGNED
-    return {
-        **review,
-        "state": x3_state(parts, limits) if waits else review["state"],
-        "signed_by": parts,
-        "missing_tags": x2_missing(x2_count(case, ()), limits.required_tags),
-    }
+def x4_is_confirmed(case: Data) -> bool:
+    """X4: the region manager signed, and the sales manager confirmed."""
+    return set(case.get("signed_by", ())) >= {"region_manager", "sales_manager"}
 
 
-def case_flags(change: Change, policy: Policy) -> set[str]:
-    """X3: what changes after the signatures is flagged; so is a remarkable position."""
-    signed = (change.before or {}).get("state") == SUBMITTED and is_edited(change)
-    found = position_flags(change.after.get("position"), policy.visits.position_age_minutes * 60)
-    return found | ({"changed_after_signing"} if signed else set())
+def x6_collect(case: Data, children: Iterable[Change]) -> list[dict[str, Any]]:
+    """X6: what the accused handed in, after ``children`` were written."""
+    came = {entry["rebuttal"]: entry for entry in case.get("rebuttals", ())}
+    for child in children:
+        if child.kind == "rebuttal":
+            came[child.record] = {"rebuttal": child.record, "photos": child.after["photos"]}
+    return [came[record] for record in sorted(came)]
 
 
-def fold_case(case: Data, children: tuple[Change, ...], limits: Cases) -> Data:
-    """The server's fields of a case that follow from photos and signatures beneath it."""
-    counts, signatures = x2_count(case, children), x3_collect(case, children)
-    parts = x3_counting(case, signatures)
-    state = case.get("state", UNSIGNED)
-    if state == UNSIGNED:
-        state = x3_state(parts, limits)
-    from_gallery = {
-        "gallery"
-        for child in children
-        if child.kind == "photo" and "gallery" in child.after.get("flags", ())
-    }
-    return {
-        "tag_counts": [{"tag": tag, "photos": counts[tag]} for tag in sorted(counts)],
-        "missing_tags": x2_missing(counts, limits.required_tags),
-        "signatures": signatures,
-        "signed_by": parts,
-        "state": state,
-        "flags": with_flags(case, from_gallery),
-        **reopen_on_evidence(case, children),
-    }
+def x6_is_rebutted(case: Data) -> bool:
+    """X6: evidence was handed in; words without evidence do not count."""
+    return any(entry["photos"] for entry in case.get("rebuttals", ()))

@@ -1,8 +1,9 @@
-"""The shape of a cross-region case (X1 to X3). Shapes only."""
+"""The shape of a cross-region case (X1 to X9). Shapes only."""
 
 from server.domain import shapes
-from server.domain.review.schemas import Reviewed
-from server.domain.shapes import SERVER, Shape
+from server.domain.cases.machines import CROSS_REGION
+from server.domain.review.steps import Stepped
+from server.domain.shapes import OFFICE, SERVER, Shape
 from server.domain.vocabulary import CASE_FLAGS, PARTS, TAGS, UNITS
 
 
@@ -39,8 +40,28 @@ class SignedPart(Shape):
     customer = shapes.record_id("客户", "Customer")
 
 
-class CrossRegionCase(Reviewed):
+class Rebuttals(Shape):
+    """X6: what was handed in by the accused, as its case remembers it."""
+
+    rebuttal = shapes.record_id("申诉", "Rebuttal", required=True)
+    photos = shapes.integer("证据数", "Pieces of evidence", required=True)
+
+
+class CrossRegionCase(Stepped):
     """X1: goods found where they do not belong."""
+
+    number = shapes.text("案件编号", "Case number", limit=20, writers=SERVER)
+    verdict = shapes.choice(
+        "审核结论", "Verdict", CROSS_REGION.verdict_words(),
+        writers=OFFICE, rule="authority", owner="office",
+    )  # fmt: skip
+    state = shapes.choice("状态", "State", CROSS_REGION.state_words(), writers=SERVER)
+    withdrawal_reason = shapes.text("撤回理由", "Reason of withdrawal", limit=1000)
+    inside_centre = shapes.yes_no("同一销售中心", "Inside one sales centre", writers=SERVER)
+    rebuttals = shapes.listing(
+        "申诉", "Rebuttals", shapes.inner("申诉", "Rebuttal", Rebuttals), most=200, writers=SERVER
+    )
+    rebuttal_over = shapes.yes_no("申诉期满", "Time to answer is over", writers=SERVER)
 
     affected_market = shapes.key("受影响市场", "Affected market", required=True, rule="frozen")
     accused = shapes.text("被投诉方", "Accused dealer")

@@ -1,0 +1,101 @@
+"""How a cross-region case goes its way: what a change, and what comes beneath it, makes of it.
+
+The rules are in ``rules``, the states in ``machines``.
+"""
+
+from collections.abc import Iterable
+
+from server.casework.machine import Condition
+from server.domain.cases import rules
+from server.domain.cases.machines import CROSS_REGION, RETURNED, UNSIGNED, WITHDRAW
+from server.domain.numbers import say_number
+from server.domain.positions import position_flags, with_flags
+from server.domain.review.rules import is_edited, is_newly_decided
+from server.domain.review.steps import b2_step_errors, derive_steps
+from server.policy import Policy
+from server.sync.kinds import Change, Data, FieldErrors
+
+
+def conditions(policy: Policy, *, handed_in: bool) -> dict[str, Condition]:
+    """When a case goes on by itself; ``handed_in``: what was sent back has been mended now."""
+    return {
+        "is_signed": lambda case: rules.x3_is_signed(case.get("signed_by", ()), policy.cases),
+        "handed_in": lambda _case: handed_in,
+        "stays_in_region": lambda case: rules.x4_stays_in_region(dict(case)),
+        "goes_to_market": lambda case: not rules.x4_stays_in_region(dict(case)),
+        "is_rebutted": lambda case: rules.x6_is_rebutted(dict(case)),
+        "rebuttal_over": lambda case: case.get("rebuttal_over") is True,
+    }
+
+
+def case_errors(change: Change) -> FieldErrors:
+    """B2, X3: what is unsigned is not decided; a move leads out of the state that stands."""
+    stands = (change.before or {}).get("state")
+    if stands == UNSIGNED and is_newly_decided(change) and "verdict" in change.after:
+        return {"verdict": "unsigned"}
+    return b2_step_errors(CROSS_REGION, change)
+
+
+def derive_case(change: Change, policy: Policy) -> Data:
+    """The server's fields of a case that follow from its own data."""
+    case, before = change.after, change.before or {}
+    first = {"number": say_number(change.record)} if change.before is None else {}
+    own = {
+        **first,
+        "signed_by": rules.x3_counting(case, case.get("signatures", ())),
+        "missing_tags": rules.x2_missing(rules.x2_count(case, ()), policy.cases.required_tags),
+    }
+    mended = before.get("state") == RETURNED and is_edited(change)
+    return derive_steps(
+        CROSS_REGION,
+        change,
+        policy=policy,
+        when=conditions(policy, handed_in=mended),
+        found=case_flags(change, policy),
+        derived=own,
+    )
+
+
+def case_flags(change: Change, policy: Policy) -> set[str]:
+    """X3, X9: what changes after the signatures is flagged; so is a remarkable position."""
+    signed = (change.before or {}).get("state", UNSIGNED) not in {UNSIGNED, RETURNED}
+    found = position_flags(change.after.get("position"), policy.visits.position_age_minutes * 60)
+    return found | ({"changed_after_signing"} if signed and _is_rewritten(change) else set())
+
+
+def _is_rewritten(change: Change) -> bool:
+    """Whether a device changed what was said, rather than take the case back."""
+    before, after = (
+        {name: value for name, value in (data or {}).items() if name != WITHDRAW.field}
+        for data in (change.before, change.after)
+    )
+    return is_edited(change) and before != after
+
+
+def fold_case(case: Data, children: tuple[Change, ...], policy: Policy) -> Data:
+    """The server's fields of a case that follow from what is written beneath it."""
+    counts, signatures = rules.x2_count(case, children), rules.x3_collect(case, children)
+    told = {
+        "tag_counts": [{"tag": tag, "photos": counts[tag]} for tag in sorted(counts)],
+        "missing_tags": rules.x2_missing(counts, policy.cases.required_tags),
+        "signatures": signatures,
+        "signed_by": rules.x3_counting(case, signatures),
+        "flags": with_flags(case, _gallery(children)),
+    }
+    rebuttals = rules.x6_collect(case, children)
+    told |= {"rebuttals": rebuttals} if rebuttals else {}
+    return {**told, **_settled({**case, **told}, children, policy)}
+
+
+def _gallery(children: Iterable[Change]) -> set[str]:
+    photos = [child for child in children if child.kind == "photo"]
+    return {"gallery" for photo in photos if "gallery" in photo.after.get("flags", ())}
+
+
+def _settled(case: Data, children: Iterable[Change], policy: Policy) -> Data:
+    """Where the case goes by what came beneath it; what comes from a device hands it in again."""
+    stands = str(case.get("state", UNSIGNED))
+    mended = any(child.before is None and child.by.device for child in children)
+    state = CROSS_REGION.settle(stands, case, conditions(policy, handed_in=mended))
+    moved = state != case.get("state")
+    return {"state": state} | ({"policy_version": policy.version} if moved else {})

@@ -1,0 +1,313 @@
+"""A cross-region case on a real store, from the signatures to the decision and back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from server.casework.clocks import tick
+from server.casework.queries import all_work, open_work
+from server.domain.cases.actions import end_rebuttals
+from server.domain.cases.machines import CROSS_REGION
+from server.errors import Problem
+from server.people.principal import Principal, Role
+from tests.company import Company
+from tests.domain.desk import Desk
+from tests.domain.records import POLICY, case, signature
+from tests.links import is_number
+
+
+class Dispute(Desk):
+    """A signed case, and the people who take it further."""
+
+    def __init__(self, company: Company) -> None:
+        super().__init__(company)
+        self.seller = self.rep()
+        self.officer = self.reviewer(Role.MARKET_OFFICER, None)
+        self.manager = self.reviewer()
+        self.market = str(self.seller.home_region)
+
+    def find(self, **given: Any) -> str:
+        """A case that nobody has signed."""
+        return self.create(
+            self.seller, "cross_region_case", **case(affected_market=self.market, **given)
+        )
+
+    def sign(self, found: str, *parts: str) -> None:
+        """Signatures in ``parts``."""
+        for part in parts:
+            self.create(self.seller, "signature", **signature(part, parent=found))
+
+    def submitted(self, **given: Any) -> str:
+        """A case that waits for its intake."""
+        found = self.find(**given)
+        self.sign(found, "affected_dealer", "region_manager")
+        return found
+
+    def server_writes(self, found: str, **values: Any) -> None:
+        """What the server finds out about a case."""
+        now = self.record(found)
+        wire = {"action": "patch", "kind": now.kind, "record": found, "base": now.version}
+        result = self.send(self.officer, {**wire, "set": values}, writer="server")
+        assert result["outcome"] in {"applied", "merged"}, result
+
+    def inside(self, *parts: str) -> str:
+        """A submitted case of goods that stayed inside one sales centre."""
+        found = self.submitted()
+        self.server_writes(found, inside_centre=True)
+        self.sign(found, *parts)
+        return found
+
+    def take(self, by: Principal, found: str, *verdicts: str) -> None:
+        """Moves, one after the other, each at its own moment."""
+        for verdict in verdicts:
+            self.advance(minutes=1)
+            self.decide(by, found, verdict)
+
+    def rebut(self, found: str, photos: int) -> None:
+        """The accused hands something in."""
+        ids = self.company.services.ids
+        values = {"case": found, "photos": photos, "text": "不是我们的货"}
+        wire = {"action": "create", "kind": "rebuttal", "record": ids.new(), "set": values}
+        assert self.send(self.officer, wire, writer="guest")["outcome"] == "applied"
+
+    def advance(self, **span: float) -> None:
+        """Time goes by, and the server looks at its clocks."""
+        services = self.company.services
+        services.clock.advance(**span)  # type: ignore[attr-defined]
+        tick(self.company.store, services.clock.now())
+        end_rebuttals(self.company.store, services.sync)
+
+    def state(self, found: str) -> str:
+        """Where the case stands."""
+        return str(self.data(found)["state"])
+
+    def waiting(self, found: str) -> list[tuple[str, str, timedelta]]:
+        """(role, task, time left) of what waits."""
+        now = self.company.services.clock.now()
+        works = open_work(self.company.store, [found]).get(found, ())
+        return [(work.role, work.task, work.due_at - now) for work in works]
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def dispute(company: Company) -> Dispute:
+    """A company with something to argue about."""
+    return Dispute(company)
+
+
+def test_b1_x7_every_state_of_a_case_has_an_owner_and_a_term_or_is_an_end() -> None:
+    ends = {name for name in CROSS_REGION.states if CROSS_REGION.is_end(name)}
+    assert ends == {"not_accepted", "upheld", "dismissed", "inconclusive", "withdrawn"}
+    for name, state in CROSS_REGION.states.items():
+        for wait in state.waits:
+            assert isinstance(wait.role, Role)
+            assert getattr(POLICY.terms, wait.term).whole_minutes > 0
+        if name not in ends:
+            assert state.moves["withdrawn"].to == "withdrawn"
+        ways = [move.to for move in state.moves.values()] + [to for _when, to in state.passes]
+        assert set(ways) <= set(CROSS_REGION.states)
+
+
+def test_x7_every_state_of_a_case_can_be_reached_and_left_for_an_end() -> None:
+    ways = {
+        name: {move.to for move in state.moves.values()} | {to for _when, to in state.passes}
+        for name, state in CROSS_REGION.states.items()
+    }
+    reached, last = {CROSS_REGION.start}, set[str]()
+    while reached != last:
+        last, reached = reached, reached.union(*(ways[name] for name in reached))
+    assert reached == set(ways)
+
+
+def test_x4_x7_a_case_goes_from_intake_to_a_decision_across_centres(dispute: Dispute) -> None:
+    found, officer = dispute.submitted(), dispute.officer
+    assert dispute.waiting(found) == [("market_officer", "intake", 24 * HOUR)]
+    dispute.decide(officer, found, "accepted")
+    assert dispute.waiting(found) == [("market_officer", "notice", 24 * HOUR)]
+    dispute.decide(officer, found, "notified", note="电话通知")
+    assert dispute.waiting(found) == [("market_officer", "rebuttal", 24 * HOUR)]
+    dispute.rebut(found, photos=1)
+    assert dispute.waiting(found) == [("market_officer", "facts", 72 * HOUR)]
+    dispute.take(officer, found, "facts_verified")
+    assert dispute.waiting(found) == [("market_officer", "decision", 48 * HOUR)]
+    dispute.take(officer, found, "upheld")
+    assert (dispute.state(found), dispute.waiting(found)) == ("upheld", [])
+    assert dispute.data(found)["policy_version"] == POLICY.version
+    tasks = [work.task for work in all_work(dispute.company.store, found)]
+    assert set(tasks) == {"unsigned", "intake", "notice", "rebuttal", "facts", "decision"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "state", "role"),
+    [
+        ((), "region_submitted", "region_manager"),
+        (("sales_manager",), "submitted", "market_officer"),
+    ],
+    ids=["only the region manager", "both"],
+)
+def test_x4_goods_inside_one_centre_are_the_regions_unless_both_managers_signed(
+    dispute: Dispute, parts: tuple[str, ...], state: str, role: str
+) -> None:
+    found = dispute.inside(*parts)
+    assert dispute.state(found) == state
+    assert dispute.waiting(found) == [(role, "intake", 24 * HOUR)]
+
+
+def test_x4_the_sales_managers_word_alone_does_not_bring_a_case_before_the_market_department(
+    dispute: Dispute,
+) -> None:
+    found = dispute.find()
+    dispute.sign(found, "affected_dealer", "sales_manager")
+    dispute.server_writes(found, inside_centre=True)
+    assert dispute.state(found) == "region_submitted"
+    dispute.sign(found, "region_manager")
+    assert dispute.state(found) == "submitted"
+
+
+def test_x7_inside_one_centre_the_region_decides_within_24_hours(dispute: Dispute) -> None:
+    found, manager = dispute.inside(), dispute.manager
+    with pytest.raises(Problem) as refused:
+        dispute.decide(dispute.officer, found, "accepted")
+    assert refused.value.fields == {"verdict": "not_your_role"}
+    dispute.take(manager, found, "accepted", "notified")
+    assert dispute.state(found) == "region_rebuttal"
+    dispute.advance(hours=24, seconds=1)
+    assert dispute.state(found) == "region_facts"
+    dispute.take(manager, found, "facts_verified")
+    assert dispute.waiting(found) == [("region_manager", "decision", 24 * HOUR)]
+    dispute.take(manager, found, "dismissed")
+    assert dispute.state(found) == "dismissed"
+
+
+@pytest.mark.parametrize(
+    ("moment", "photos", "state"),
+    [
+        (timedelta(hours=24, seconds=-1), 1, "facts"),
+        (timedelta(hours=24, seconds=-1), 0, "rebuttal"),
+        (timedelta(hours=24), None, "rebuttal"),
+        (timedelta(hours=24, seconds=1), None, "facts"),
+        (timedelta(hours=24, seconds=1), 0, "facts"),
+    ],
+    ids=["evidence in time", "words in time", "at the end", "nothing", "words too late"],
+)
+def test_x6_the_accused_has_24_hours_from_the_recorded_notice_for_evidence(
+    dispute: Dispute, moment: timedelta, photos: int | None, state: str
+) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "accepted", "notified")
+    dispute.advance(seconds=moment.total_seconds())
+    if photos is not None:
+        dispute.rebut(found, photos)
+    assert dispute.state(found) == state
+    assert [entry["photos"] for entry in dispute.data(found).get("rebuttals", ())] == (
+        [] if photos is None else [photos]
+    )
+
+
+def test_x6_who_cannot_be_told_has_nothing_to_answer(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "accepted", "nobody_accused")
+    assert dispute.state(found) == "facts"
+
+
+def test_x7_an_authorised_inspector_works_the_case_and_gives_it_back(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    inspector = dispute.reviewer(Role.MARKET_INSPECTOR, "east")
+    dispute.take(dispute.officer, found, "accepted", "nobody_accused")
+    with pytest.raises(Problem) as refused:
+        dispute.decide(inspector, found, "facts_verified")
+    assert refused.value.fields == {"verdict": "not_your_role"}
+    dispute.take(dispute.officer, found, "inspect")
+    assert dispute.queue(inspector) == [(found, "inspect")]
+    dispute.take(inspector, found, "inspected")
+    assert dispute.waiting(found) == [("market_officer", "facts", 72 * HOUR)]
+
+
+def test_x7_a_decision_across_centres_is_in_time_up_to_48_hours(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "accepted", "nobody_accused", "facts_verified")
+    dispute.advance(hours=48)
+    (work,) = open_work(dispute.company.store, [found])[found]
+    assert work.missed_at is None
+    dispute.advance(seconds=1)
+    (work,) = open_work(dispute.company.store, [found])[found]
+    assert (work.missed_at is not None, work.escalated_to) == (True, "sales_director")
+    dispute.take(dispute.officer, found, "inconclusive")
+    assert any(one.missed_at for one in all_work(dispute.company.store, found))
+
+
+def test_x9_what_was_sent_back_waits_for_the_rep_and_is_handed_in_again(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "returned")
+    assert dispute.waiting(found) == [("rep", "mend", 72 * HOUR)]
+    dispute.patch(dispute.seller, found, reason="补充批号照片")
+    assert dispute.waiting(found) == [("market_officer", "intake", 24 * HOUR)]
+    assert "changed_after_signing" not in dispute.data(found)["flags"]
+
+
+@pytest.mark.parametrize("verdicts", [(), ("accepted",), ("accepted", "nobody_accused")])
+def test_x9_the_rep_takes_a_case_back_with_a_reason(
+    dispute: Dispute, verdicts: tuple[str, ...]
+) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, *verdicts)
+    dispute.patch(dispute.seller, found, withdrawal_reason="双方和解")
+    assert (dispute.state(found), dispute.waiting(found)) == ("withdrawn", [])
+    assert dispute.data(found)["flags"] == []
+    with pytest.raises(Problem) as refused:
+        dispute.take(dispute.officer, found, "accepted")
+    assert refused.value.fields == {"verdict": "not_in_state"}
+
+
+def test_x9_a_case_that_is_over_is_not_taken_back(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "not_accepted")
+    now = dispute.record(found)
+    wire = {"action": "patch", "kind": now.kind, "record": found, "base": now.version}
+    result = dispute.send(dispute.seller, {**wire, "set": {"withdrawal_reason": "x"}})
+    assert result["problem"]["fields"] == {"withdrawal_reason": "not_in_state"}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "state"),
+    [
+        (("accepted", "nobody_accused", "facts_verified", "upheld"), "facts"),
+        (("not_accepted",), "submitted"),
+    ],
+    ids=["decided", "not taken in"],
+)
+def test_x7_a_case_that_is_over_is_opened_again_by_right_and_with_a_reason(
+    dispute: Dispute, verdicts: tuple[str, ...], state: str
+) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, *verdicts)
+    with pytest.raises(Problem) as refused:
+        dispute.decide(dispute.officer, found, "reopened", reason="")
+    assert refused.value.fields == {"verdict_reason": "required"}
+    dispute.advance(minutes=1)
+    dispute.decide(dispute.reviewer(Role.SALES_DIRECTOR, None), found, "reopened", reason="新证据")
+    assert dispute.state(found) == state
+    assert dispute.waiting(found)
+
+
+def test_b2_a_move_that_is_taken_back_leaves_the_case_where_it_was_with_its_clock(
+    dispute: Dispute,
+) -> None:
+    found = dispute.submitted()
+    dispute.advance(hours=5)
+    dispute.decide(dispute.officer, found, "not_accepted")
+    assert dispute.waiting(found) == []
+    dispute.undo(dispute.officer, found)
+    assert dispute.waiting(found) == [("market_officer", "intake", 19 * HOUR)]
+
+
+def test_x1_a_case_has_a_number_that_can_be_said_on_the_phone_and_stays(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    number = dispute.data(found)["number"]
+    assert is_number(number)
+    dispute.take(dispute.officer, found, "accepted")
+    assert dispute.data(found)["number"] == number
+    assert dispute.data(dispute.find())["number"] != number
