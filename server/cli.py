@@ -2,15 +2,17 @@
 
 import os
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import msgspec
 
 from server import cli_policy, migration, serving
 from server.app import create_app, open_store
+from server.casework import absences
 from server.clock import SystemClock
 from server.demo import show
 from server.errors import Problem, say_field
@@ -337,6 +339,34 @@ def set_email(username: str, address: str | None) -> None:
     """Set the address for notices; without one, take it away."""
     with writing() as (store, now):
         addressees.set_email(store, users.need_user(store, username), address, now=now)
+
+
+@user.command(name="absent")
+@click.argument("username")
+@click.option("--deputy", help="Who acts meanwhile; needs the same role.")
+@click.option("--from", "begins", type=click.DateTime(["%Y-%m-%d"]), help="First day away.")
+@click.option("--until", "ends", type=click.DateTime(["%Y-%m-%d"]), help="Last day away.")
+@click.option("--back", is_flag=True, help="They are back: end what is noted.")
+def set_absence(
+    username: str, deputy: str | None, begins: datetime | None, ends: datetime | None, back: bool
+) -> None:
+    """Note who is away and who acts in their place, by days of their own time zone."""
+    with writing() as (store, now):
+        person = users.need_user(store, username)
+        if back:
+            absences.end_absences(store, person=person.id, now=now)
+            return
+        if not (deputy and begins and ends):
+            raise click.UsageError("--deputy, --from and --until are needed, or --back")
+        zone = ZoneInfo(person.zone)
+        absences.note_absence(
+            store,
+            person=person.id,
+            deputy=users.need_user(store, deputy).id,
+            begins=begins.replace(tzinfo=zone),
+            ends=(ends + timedelta(days=1)).replace(tzinfo=zone),
+            now=now,
+        )
 
 
 @cli.group()

@@ -22,7 +22,6 @@ def upgrade() -> None:
         sa.Column("deputy", sa.String(length=36), nullable=False),
         sa.Column("begins_at", sa.String(length=30), nullable=False),
         sa.Column("ends_at", sa.String(length=30), nullable=False),
-        sa.Column("noted_by", sa.String(length=36), nullable=False),
         sa.Column("noted_at", sa.String(length=30), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_absence")),
     )

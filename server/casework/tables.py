@@ -84,5 +84,4 @@ class Absence(Base):
     deputy: Mapped[str] = mapped_column(String(36))
     begins_at: Mapped[str] = mapped_column(String(30))
     ends_at: Mapped[str] = mapped_column(String(30))
-    noted_by: Mapped[str] = mapped_column(String(36))
     noted_at: Mapped[str] = mapped_column(String(30))

@@ -16,6 +16,7 @@ PEOPLE = (
     "device",
     "audit_entry",
     "policy_version",
+    "absence",
     "case_link",
     "link_opening",
     "hook",

@@ -10,6 +10,8 @@ from server.db import transaction
 from server.people.tables import AuditEntry
 
 What = Literal[
+    "absence_ended",
+    "absence_noted",
     "bad_login",
     "bad_proof",
     "code_issued",

@@ -125,7 +125,6 @@ def test_b1_what_is_somebodys_waits_for_nobody_else_but_a_deputy(store: Session)
         deputy="wang",
         begins_at=to_wire(START + HOUR),
         ends_at=to_wire(START + 2 * HOUR),
-        noted_by="li",
         noted_at=to_wire(START),
     )
     with transaction(store):

@@ -9,6 +9,7 @@ import requests
 from click.testing import CliRunner, Result
 
 from server.cli import cli, main
+from server.errors import Problem
 from server.settings import Settings
 from tests.live import live_server
 
@@ -51,6 +52,21 @@ def test_an_administrator_sets_a_company_up(installation: None) -> None:
     assert _say("device", "list") == ""
     _say("user", "disable", "wang")
     assert "disabled  wang" in _say("user", "list")
+
+
+def test_b1_somebody_is_noted_as_away_with_a_deputy_and_as_back(installation: None) -> None:
+    _say("db", "upgrade")
+    for name in ("li", "wang"):
+        _say("user", "add", name)
+    days = ("--from", "2026-10-01", "--until", "2026-10-07")
+    _say("user", "absent", "li", "--deputy", "wang", *days)
+    _say("user", "absent", "li", "--back")
+    assert _run("user", "absent", "li", "--deputy", "wang").exit_code == 2
+    for deputy, until, field in (("li", "2026-10-07", "deputy"), ("wang", "2026-09-30", "until")):
+        given = ("--deputy", deputy, "--from", "2026-10-01", "--until", until)
+        refused = _run("user", "absent", "li", *given)
+        assert isinstance(refused.exception, Problem)
+        assert list(refused.exception.fields) == [field]
 
 
 def test_a_file_is_brought_and_what_is_wrong_with_one_is_said(

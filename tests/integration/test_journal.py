@@ -258,4 +258,4 @@ def test_every_table_of_people_has_its_triggers_after_a_start(app: Flask, compan
     company.store.rollback()
     count = text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'")
     start_again(app)
-    assert company.store.scalar(count) == 28
+    assert company.store.scalar(count) == 31
