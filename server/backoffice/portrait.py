@@ -23,7 +23,7 @@ from server.people.principal import Principal
 from server.services import services
 from server.sync.kinds import RecordKind
 
-TOLD_APART = (*DECISION, "state", "sender", "flags")
+TOLD_APART = (*DECISION, "state", "came_from", "sender", "flags")
 """Fields that have a place of their own on the page."""
 
 
