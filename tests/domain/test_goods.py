@@ -249,6 +249,12 @@ def test_x12_the_first_and_the_last_day_of_a_permit_count(day: date) -> None:
     assert x12_misses(replace(PERMIT, start=day, end=day), replace(FIND, day=day)) == ()
 
 
+def test_x12_every_product_that_was_found_must_be_permitted() -> None:
+    both = {"T-1": Fraction(20), "T-2": Fraction(1)}
+    assert x12_misses(PERMIT, replace(FIND, pieces=both)) == ("product",)
+    assert x12_misses(replace(PERMIT, pieces=both), FIND) == ()
+
+
 def test_x12_goods_that_cannot_be_counted_are_not_said_to_be_within_a_permit() -> None:
     assert x12_misses(PERMIT, replace(FIND, pieces={"T-1": None})) == ("quantity",)
 

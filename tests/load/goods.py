@@ -95,16 +95,19 @@ def measure(name: str, url: str, folder: Path, asked: argparse.Namespace) -> Non
 
 
 def main() -> None:
-    """Both databases, one after the other."""
+    """One database after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shipments", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=["sqlite", "postgresql"])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        measure("sqlite", f"sqlite:///{folder / 'goods.sqlite'}", folder, asked)
-        with postgresql(folder) as server:
-            measure("postgresql", database_url(server.create_database()), folder, asked)
+        if asked.only != "postgresql":
+            measure("sqlite", f"sqlite:///{folder / 'goods.sqlite'}", folder, asked)
+        if asked.only != "sqlite":
+            with postgresql(folder) as server:
+                measure("postgresql", database_url(server.create_database()), folder, asked)
 
 
 if __name__ == "__main__":

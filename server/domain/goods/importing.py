@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select, tuple_, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from server.db import transaction
 from server.domain.goods.ledgers import LEDGERS, Entry, Known, Ledger
 from server.domain.goods.runs import Report, Tally, in_chunks, note_run
+from server.domain.goods.tables import among
 from server.errors import Problem
 from server.sheets import Sheet, read_heading, read_rows
 
@@ -83,10 +84,12 @@ def _natural(ledger: Ledger, values: Mapping[str, Any]) -> Key:
 def _stored(
     session: Session, ledger: Ledger, entries: Sequence[Entry]
 ) -> dict[Key, Mapping[str, Any]]:
+    if not entries:
+        return {}
     table = _table(ledger)
-    place = tuple_(*(table.c[name] for name in ledger.natural))
+    place = [table.c[name] for name in ledger.natural]
     wanted = [_natural(ledger, entry.values) for entry in entries]
-    found = session.execute(select(table).where(place.in_(wanted))).mappings()
+    found = session.execute(select(table).where(among(session, place, wanted))).mappings()
     return {_natural(ledger, row): row for row in map(dict, found)}
 
 

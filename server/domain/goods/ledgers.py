@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import sheets
 from server.db import Base
 from server.domain.goods.rules import PIECE, batch_key
-from server.domain.goods.tables import BatchRow, ProductRow, ShipmentRow
+from server.domain.goods.tables import BatchRow, ProductRow, ShipmentRow, among
 from server.domain.vocabulary import UNITS
 from server.people.centres import RegionTree
 from server.people.regions import load_tree
@@ -41,8 +41,10 @@ class Known:
     def batches(self, wanted: set[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         """(number as it is sought, product) → key."""
         place = (BatchRow.sought, BatchRow.product)
+        if not wanted:
+            return {}
         found = self.session.execute(
-            select(*place, BatchRow.key).where(tuple_(*place).in_(sorted(wanted)))
+            select(*place, BatchRow.key).where(among(self.session, place, wanted))
         )
         return {(sought, product): key for sought, product, key in found}
 

@@ -1,14 +1,30 @@
 """Tables of the company's master data and of the files that it came in."""
 
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import BigInteger, Date, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Date,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    cast,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from server.db import Base, Moment
+from server.db import Base, Moment, is_sqlite
 
 Key = BigInteger().with_variant(Integer, "sqlite")
 
@@ -26,6 +42,20 @@ class Exact(TypeDecorator[Decimal]):
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Decimal | None:
         """Reads the digits."""
         return None if value is None else Decimal(value)
+
+
+def among(
+    session: Session, columns: Sequence[Any], wanted: Collection[tuple[Any, ...]]
+) -> ColumnElement[bool]:
+    """That ``columns`` together are one of ``wanted``.
+
+    PostgreSQL plans a long list of pairs row by row, and two arrays at once.
+    """
+    if is_sqlite(session):
+        return tuple_(*columns).in_(list(wanted))
+    sides = zip(columns, zip(*wanted, strict=True), strict=True)
+    arrays = (func.unnest(cast(list(side), ARRAY(column.type))) for column, side in sides)
+    return tuple_(*columns).in_(select(*arrays))
 
 
 class ProductRow(Base):
