@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from server.domain.goods.runs import Report
 from server.domain.goods.tables import BatchRow, ImportRun, ProductRow, ShipmentRow
+from server.errors import Problem
+from server.extensions import db
 from server.people.principal import Role
 from server.people.tables import AuditEntry
 from server.sheets import SheetFault
@@ -234,6 +238,30 @@ def test_who_brought_which_file_is_noted(company: Company, bring: Bring, clerk: 
     assert (len(run["sha256"]), run["rows"], run["added"], run["changed"]) == (64, 2, 2, 0)
     noted = select(AuditEntry.user).where(AuditEntry.what == "file_imported")
     assert list(company.store.scalars(noted)) == [clerk]
+
+
+def test_files_brought_at_the_same_moment_are_taken_in_once(
+    app: Flask, company: Company, clerk: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "products.csv"
+    path.write_text("code,name_zh\n" + "".join(f"T-{n},n{n}\n" for n in range(1500)), "utf-8")
+    services = company.services
+
+    def take(_time: int) -> str:
+        with app.app_context():
+            try:
+                told = take_in(db.session(), services, "products", path, by=clerk, dry_run=False)
+            except Problem as problem:
+                return problem.code
+            finally:
+                db.session.remove()
+            return "added" if told.counts.added else "same"
+
+    with ThreadPoolExecutor(4) as people:
+        said = list(people.map(take, range(4)))
+    assert said.count("added") == 1
+    assert set(said) <= {"added", "same", "unavailable"}
+    assert len(rows(company, ProductRow)) == 1500
 
 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select, text
 
 from server.db import transaction
@@ -19,6 +20,7 @@ from server.upkeep.imports import take_in
 from tests.company import Company
 from tests.domain.desk import Desk
 from tests.domain.records import visit
+from tests.stores import journal_of
 
 HEAD = "客户编号,客户名称,客户类型,区域,负责业务员,所属经销商,电话,Tier\n"
 ROWS = (
@@ -185,6 +187,15 @@ def test_k4_only_whoever_may_see_every_customer_brings_them(company: Company, br
         with pytest.raises(Problem) as refused:
             bring(ROWS, by=person)
         assert refused.value.code == "forbidden"
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_p6_customers_of_a_file_stand_in_the_journal_as_no_device_holds_them(
+    app: Flask, bring: Bring
+) -> None:
+    bring(ROWS)
+    kept = journal_of(app).read_text("utf-8")
+    assert [name for name in ("红星批发", "大华商贸", "小店") if name not in kept] == []
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

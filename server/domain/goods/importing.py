@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from server.db import transaction
+from server.db import Fault, told_faults, transaction
 from server.domain.goods.ledgers import LEDGERS, Entry, Known, Ledger
 from server.domain.goods.runs import Report, Tally, in_chunks, note_run
 from server.domain.goods.tables import among
@@ -24,17 +24,26 @@ def import_goods(
     """Reads ``sheet`` as ``what`` (a key of ``LEDGERS``) and, unless a row is wrong, writes it.
 
     Rows are known again by their natural key, so that a second time changes nothing. *Raises*
-    :class:`SheetFault`, and Problem ``wrong_state`` where what it names was changed meanwhile.
+    :class:`SheetFault`; Problem ``wrong_state`` where what it names was changed meanwhile, and
+    ``unavailable`` where another file was taken in at the same moment, or the store is busy.
     """
     ledger = LEDGERS[what]
     heading = read_heading(sheet, ledger.columns)
     tally = _pass_over(session, sheet, ledger, write=False)
     written = not tally.refused and not dry_run
     if written:
-        with transaction(session):
-            tally = _pass_over(session, sheet, ledger, write=True)
-            note_run(session, what, sheet, tally.counts, by=by, at=at)
+        tally = _take_in(session, what, sheet, by=by, at=at)
     return tally.report(sheet, heading, written=written)
+
+
+def _take_in(session: Session, what: str, sheet: Sheet, *, by: str, at: datetime) -> Tally:
+    try:
+        with told_faults(), transaction(session):
+            tally = _pass_over(session, sheet, LEDGERS[what], write=True)
+            note_run(session, what, sheet, tally.counts, by=by, at=at)
+    except Fault as fault:
+        raise Problem("unavailable", retry_after=5) from fault
+    return tally
 
 
 def _pass_over(session: Session, sheet: Sheet, ledger: Ledger, *, write: bool) -> Tally:
