@@ -32,9 +32,9 @@ from server.outward.timing import follow_clocks
 from server.sync.changes import NewVersion, changed_after, versions_after
 from server.sync.queries import StoredRecord, find_records
 
-PAGE = 200
+PAGE = 100
 """Changes of the feed that one transaction takes in, and records that one looks at again."""
-PAGES = 25
+PAGES = 50
 """Transactions of one round."""
 SHOWN = 20
 """How many of the missing attachments are named."""
@@ -87,8 +87,10 @@ def _take_down(
     kinds = {one.id: outward.registry.get(one.kind) for one in records}
     cases = {record: kind for record, kind in kinds.items() if kind and is_casework(kind)}
     known = session.scalars(select(Followed).where(Followed.record.in_(sorted(cases))))
-    seen = dict.fromkeys(cases, 0) | {one.record: one.version for one in known}
-    versions = versions_after(session, seen)
+    followed = {one.record: one for one in known}
+    followed |= {case: Followed(record=case, version=0) for case in cases.keys() - followed.keys()}
+    session.add_all(followed.values())
+    versions = versions_after(session, {case: one.version for case, one in followed.items()})
     fresh: list[Noted] = []
     for version in versions:
         if is_undo(version):
@@ -98,8 +100,8 @@ def _take_down(
                 continue
         fresh += _read(outward, version, cases[version.record].machine, now)
     note(session, fresh)
-    for record, reached in {one.record: one.version for one in versions}.items():
-        session.merge(Followed(record=record, version=reached))
+    for version in versions:
+        followed[version.record].version = version.version
     session.flush()
     return len(versions)
 

@@ -3,6 +3,7 @@
 Reads only. A device pulls instead, and sees its own scopes.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,9 +53,12 @@ def versions_after(session: Session, seen: Mapping[str, int]) -> list[NewVersion
     """The versions of each record of ``seen`` above the one that it names, oldest first."""
     if not seen:
         return []
+    alike: dict[int, list[str]] = defaultdict(list)
+    for record, version in seen.items():
+        alike[version].append(record)
     newer = (
-        and_(Record.id == record, RecordVersion.version > version)
-        for record, version in seen.items()
+        and_(Record.id.in_(records), RecordVersion.version > version)
+        for version, records in alike.items()
     )
     rows = session.execute(
         select(RecordVersion, Record.id, MutationRow.id)

@@ -8,6 +8,7 @@ import structlog
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from server.casework.clocks import tick
 from server.domain.evidence import actions, comparing
 from server.extensions import db
 from server.media.garbage import collect
@@ -86,6 +87,7 @@ STEPS: tuple[Step, ...] = (
         session, services.sync, services.media, services.policy.photos
     ),
     lambda session, _services: number_feed(session),
+    lambda session, services: tick(session, services.clock.now()),
     lambda session, services: sweep_waiting(
         session, services.sync, term=timedelta(days=services.policy.sync.waiting_days)
     ),

@@ -5,7 +5,8 @@ import pytest
 from sqlalchemy import select
 
 from server.outward import delivering, following
-from server.outward.tables import Event
+from server.outward.tables import Event, Place
+from server.sync.tables import FeedHead
 from server.work.rounds import run_round
 from tests.outward.receivers import Receiver
 from tests.outward.site import Site
@@ -168,6 +169,8 @@ def test_events_beyond_one_page_of_the_feed_all_come(
     site.work()
     assert sorted(record for _type, record in site.issued) == sorted(records)
     assert len(site.issued) == 10
+    head = site.store.scalar(select(FeedHead.seq))
+    assert site.store.scalar(select(Place.feed)) == head  # P4: ahead of it, a change is passed by
 
 
 def test_a_worker_that_dies_after_sending_sends_again_under_the_same_id(

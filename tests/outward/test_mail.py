@@ -12,8 +12,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from sqlalchemy import select, update
 
-from server.casework.tables import Absence, Item
-from server.clock import to_wire
+from server.casework.absences import note_absence
+from server.casework.tables import Item
 from server.db import transaction
 from server.errors import Problem
 from server.outward.tables import Delivery
@@ -156,13 +156,18 @@ def test_b1_an_item_that_has_a_name_on_it_is_told_to_that_person_and_their_deput
     site: Site, postbox: Postbox
 ) -> None:
     people = {person.email: person.id for person in users.list_users(site.store)}
-    now = site.clock.now()
-    times = {"begins_at": to_wire(now), "ends_at": to_wire(now + timedelta(days=1))}
-    away = {"person": people["wang@example.com"], "deputy": people["li@example.com"]}
+    absent, now = people["wang@example.com"], site.clock.now()
     site.receipt()
     with transaction(site.store):
-        site.store.add(Absence(**away, **times, noted_by="", noted_at=to_wire(now)))
-        site.store.execute(update(Item).values(person=people["wang@example.com"]))
+        note_absence(
+            site.store,
+            person=absent,
+            deputy=people["li@example.com"],
+            begins=now,
+            ends=now + timedelta(days=1),
+            now=now,
+        )
+        site.store.execute(update(Item).values(person=absent))
     site.work()
     assert sorted(postbox.told) == ["li@example.com", "wang@example.com"]
 
