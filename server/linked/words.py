@@ -62,6 +62,10 @@ WORDS: Mapping[str, Words] = {
         "有照片在本机已损坏，请重新选择并补充提交。",
         "A photo was damaged on this phone. Choose it again and hand it in.",
     ),
+    "photo_late": Words(
+        "有照片在期限后到达过晚，没有被接受。",
+        "A photo came too long after the term and was not taken.",
+    ),
     "too_big": Words("文件过大，最多 {0} MB：{1}", "This file is too large, at most {0} MB: {1}"),
     "too_many_photos": Words("照片过多，最多 {0} 张。", "Too many photos, at most {0}."),
     "unreadable": Words("无法读取：{0}", "This file cannot be read: {0}"),
@@ -94,7 +98,7 @@ WORDS: Mapping[str, Words] = {
 FOR_SCRIPTS = (
     "days", "hours", "minutes", "remove", "number", "photos_arrived", "saved", "not_saved",
     "waiting", "sending", "sending_photo", "waiting_photos", "all_arrived", "photo_refused",
-    "too_big", "too_many_photos", "unreadable", "empty", "refused",
+    "photo_late", "too_big", "too_many_photos", "unreadable", "empty", "refused",
 )  # fmt: skip
 """What the page's own script says."""
 

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from server.db import transaction
 from server.domain.links.actions import Made
+from server.domain.links.tables import CaseLink
 from server.sync.queries import children
 from tests.browser.test_office import DOUBLE_IDS, UNNAMED, WIDTH, WITHOUT_ALT
 from tests.links import Dispute
@@ -123,6 +126,28 @@ def test_x6_a_draft_with_photos_is_there_after_a_reload(page: Page, dispute: Dis
     assert evidence(dispute) == [("half a sen", ["verified"])]
 
 
+def test_x6_what_is_typed_and_chosen_before_the_script_has_come_is_kept(
+    page: Page, dispute: Dispute
+) -> None:
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/drafts.js", hold)
+    with page.expect_request("**/drafts.js"):
+        page.reload(wait_until="commit")
+    page.get_by_label("What you want to say").fill("quick")
+    file = {"name": "slip.jpg", "mimeType": "image/jpeg", "buffer": draw()}
+    page.locator("#gallery").set_input_files(file)
+    late[0].continue_()
+    expect(page.locator("[data-chosen] img")).to_have_js_property("naturalWidth", 800)
+    expect(page.get_by_label("What you want to say")).to_have_value("quick")
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("status")).to_have_text("The server has received all of it.")
+    assert evidence(dispute) == [("quick", ["verified"])]
+
+
 def test_x6_what_is_handed_in_without_a_network_goes_when_there_is_one(
     page: Page, phone: BrowserContext, dispute: Dispute
 ) -> None:
@@ -193,6 +218,24 @@ def test_x6_an_upload_goes_on_after_a_reload_in_its_middle(page: Page, dispute: 
     expect(page.locator("#handed-in")).to_contain_text("1 of 1 received")
     assert offsets.count(0) == 1
     assert evidence(dispute) == [("", ["verified"])]
+
+
+def test_x6_a_photo_that_comes_a_week_late_is_said_to_be_too_late(
+    page: Page, dispute: Dispute, made: Made
+) -> None:
+    page.route("**/uploads", lambda route: route.abort("connectionreset"))
+    choose(page, draw())
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("status")).to_contain_text("Photos are still missing")
+    store = dispute.company.store
+    with transaction(store):
+        store.get_one(CaseLink, made.link).expires_at -= timedelta(days=9)
+    page.unroute("**/uploads")
+    page.reload()
+    expect(page.get_by_role("heading", name="This link is over")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("came too long after the term")
+    expect(page.locator("#handed-in")).to_contain_text("0 of 1 received")
+    assert evidence(dispute) == [("", ["declared"])]
 
 
 def test_p2_x6_an_answer_that_is_lost_makes_no_second_hand_in(page: Page, dispute: Dispute) -> None:

@@ -1,10 +1,11 @@
 // Keeps on this phone what was typed, chosen and handed in, until the server has all of it.
 //
 // One entry per link: {draft: {text, photos}, parcels: [...]}. A parcel is what was handed in at
-// once, under an id of its own; it never changes but for what the server said about it.
+// once, under an id of its own; it never changes but for what the server said about it. The bytes
+// of photos lie beside the entries, so that a typed letter does not write them again.
 
 const NAME = "fieldstamp-links";
-const STORE = "entries";
+const [ENTRIES, CONTENTS] = ["entries", "contents"];
 const EMPTY = { draft: { text: "", photos: [] }, parcels: [] };
 
 const settled = (request) => new Promise((resolve, reject) => {
@@ -14,7 +15,9 @@ const settled = (request) => new Promise((resolve, reject) => {
 
 function open() {
   const request = indexedDB.open(NAME, 1);
-  request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+  request.onupgradeneeded = () => {
+    for (const name of [ENTRIES, CONTENTS]) request.result.createObjectStore(name);
+  };
   return settled(request);
 }
 
@@ -32,30 +35,41 @@ export class Drafts {
 
   /** The entry as it stands. */
   async read() {
-    const store = this.database.transaction(STORE).objectStore(STORE);
+    const store = this.database.transaction(ENTRIES).objectStore(ENTRIES);
     return (await settled(store.get(this.link))) ?? structuredClone(EMPTY);
   }
 
-  /** Changes the entry in one transaction, so that two pages of one link lose nothing. */
-  async change(edit) {
-    const work = this.database.transaction(STORE, "readwrite", { durability: "strict" });
-    const store = work.objectStore(STORE);
+  /** The bytes of a photo; undefined where they are not here. */
+  content(photo) {
+    return settled(this.database.transaction(CONTENTS).objectStore(CONTENTS).get(photo.id));
+  }
+
+  /**
+   * Changes the entry in one transaction, so that two pages of one link lose nothing.
+   *
+   * `bring` is the bytes of a photo that is new in it, by id; `drop` the ids of those to forget.
+   */
+  async change(edit, { bring = {}, drop = [] } = {}) {
+    const work = this.database.transaction([ENTRIES, CONTENTS], "readwrite", { durability: "strict" });
+    const [entries, contents] = [ENTRIES, CONTENTS].map((name) => work.objectStore(name));
     const done = new Promise((resolve, reject) => {
       work.oncomplete = resolve;
       work.onabort = work.onerror = () => reject(work.error);
     });
-    const entry = (await settled(store.get(this.link))) ?? structuredClone(EMPTY);
+    const entry = (await settled(entries.get(this.link))) ?? structuredClone(EMPTY);
     edit(entry);
-    store.put(entry, this.link);
+    entries.put(entry, this.link);
+    for (const [id, blob] of Object.entries(bring)) contents.put(blob, id);
+    for (const id of drop) contents.delete(id);
     await done;
     return entry;
   }
 
   /** Changes one parcel. */
-  changeParcel(id, edit) {
+  changeParcel(id, edit, bytes) {
     return this.change((entry) => {
       const parcel = entry.parcels.find((one) => one.id === id);
       if (parcel) edit(parcel);
-    });
+    }, bytes);
   }
 }

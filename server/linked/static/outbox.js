@@ -7,7 +7,10 @@ import { Refused, Unreachable, send } from "./tus.js";
 /** What a link answers after its term. */
 export const LATE = 410;
 
-const isMissing = (photo) => Boolean(photo.content) && !photo.refused;
+const isMissing = (photo) => !photo.arrived && !photo.refused;
+
+/** Why a photo cannot be sent whose bytes are no longer on this phone. */
+const LOST = 404;
 
 /** One delivery at a time, whichever page of the link began it. */
 function alone(name, work) {
@@ -90,14 +93,16 @@ export class Outbox {
       state: "sending_photo", photo: place, photos: parcel.photos.length,
       percent: Math.floor((100 * sent) / photo.bytes),
     });
+    const content = await this.drafts.content(photo);
     try {
-      await send(`${this.link}/uploads`, photo.content, { photo: photo.record, upload: photo.record }, progress);
+      if (!content) throw new Refused(LOST);
+      await send(`${this.link}/uploads`, content, { photo: photo.record, upload: photo.record }, progress);
       photo.arrived = true;
     } catch (fault) {
       if (!(fault instanceof Refused)) throw fault;
       photo.refused = fault.status;
     }
-    if (photo.arrived) delete photo.content;
-    await this.drafts.changeParcel(parcel.id, (one) => { one.photos[place - 1] = photo; });
+    const drop = photo.arrived ? [photo.id] : [];
+    await this.drafts.changeParcel(parcel.id, (one) => { one.photos[place - 1] = photo; }, { drop });
   }
 }

@@ -68,7 +68,9 @@ function told({ state, parcel, photo, photos, percent }) {
   } else if (state === "handed_in" || state === "arrived") {
     showParcel(parcel);
     if (state === "handed_in") find("#handed-in").scrollIntoView();
-    show(parcel.photos.some((one) => one.refused) ? "photo_refused" : state === "arrived" ? "all_arrived" : "");
+    const refused = parcel.photos.find((one) => one.refused);
+    if (refused) show(refused.refused === LATE ? "photo_late" : "photo_refused");
+    else show(state === "arrived" ? "all_arrived" : "");
   } else if (state === "refused") {
     bringBack(parcel).then(() => showRefusal(parcel));
   } else {
@@ -107,7 +109,7 @@ function showPhoto(photo) {
   button.append(cross);
   button.addEventListener("click", () => keep((draft) => {
     draft.photos = draft.photos.filter((one) => one.id !== photo.id);
-  }));
+  }, { drop: [photo.id] }));
   entry.append(button);
   return entry;
 }
@@ -120,17 +122,17 @@ function pictureOf(photo) {
     return paper;
   }
   const picture = document.createElement("img");
-  picture.src = URL.createObjectURL(photo.content);
   picture.alt = photo.name;
   picture.onload = picture.onerror = () => URL.revokeObjectURL(picture.src);
+  drafts.content(photo).then((content) => { picture.src = URL.createObjectURL(content ?? new Blob()); });
   return picture;
 }
 
 /** Changes the draft on the disk, then what is shown; "saved" is said only afterwards. */
-async function keep(edit, { redraw = true } = {}) {
+async function keep(edit, bytes) {
   try {
-    const entry = await drafts.change(({ draft }) => edit(draft));
-    if (redraw) showDraft(entry);
+    const entry = await drafts.change(({ draft }) => edit(draft), bytes);
+    if (bytes) showDraft(entry);
     show(entry.draft.text || entry.draft.photos.length ? "saved" : "");
   } catch {
     show("not_saved");
@@ -146,20 +148,20 @@ async function choose(input, source) {
       showFault(say("too_big", Math.floor(settings.photo_bytes / 2 ** 20), file.name));
       continue;
     }
-    const photo = await describe(file, source).catch(() => null);
-    if (photo) await keep((draft) => draft.photos.push(photo));
-    else showFault(say("unreadable", file.name));
+    const chosen = await describe(file, source).catch(() => null);
+    if (!chosen) showFault(say("unreadable", file.name));
+    else await keep((draft) => draft.photos.push(chosen.photo), { bring: { [chosen.photo.id]: chosen.content } });
   }
 }
 
 /** The bytes are read here, once: a file that is chosen may be gone when it is sent. */
 async function describe(file, source) {
   const content = new Blob([await file.arrayBuffer()], { type: file.type });
-  return {
-    id: newId(), name: file.name, source, content, bytes: content.size,
-    type: file.type || "application/octet-stream", sha256: await sha256(content),
-    captured: new Date(file.lastModified).toISOString(),
+  const photo = {
+    id: newId(), name: file.name, source, bytes: content.size, sha256: await sha256(content),
+    type: file.type || "application/octet-stream", captured: new Date(file.lastModified).toISOString(),
   };
+  return { photo, content };
 }
 
 async function handIn(outbox) {
@@ -178,14 +180,22 @@ async function handIn(outbox) {
 function listen(outbox) {
   form.querySelector(".scripted").hidden = false;
   const { text } = form.elements;
-  text.addEventListener("input", () => keep((draft) => { draft.text = text.value; }, { redraw: false }));
-  const [camera, gallery] = ["camera", "gallery"].map((id) => document.getElementById(id));
-  camera.addEventListener("change", () => choose(camera, "system_camera"));
-  gallery.addEventListener("change", () => choose(gallery, "gallery"));
+  text.addEventListener("input", () => keep((draft) => { draft.text = text.value; }));
+  for (const [id, source] of [["camera", "system_camera"], ["gallery", "gallery"]]) {
+    const input = document.getElementById(id);
+    input.addEventListener("change", () => choose(input, source));
+    if (input.files.length) choose(input, source);  // before this script had come
+  }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     handIn(outbox).catch(() => show("not_saved"));
   });
+}
+
+/** What was typed before this script had come is part of the draft. */
+function takeTyped({ draft }) {
+  const typed = form?.elements.text.value ?? "";
+  if (!draft.text.includes(typed)) draft.text = [draft.text, typed].filter(Boolean).join("\n");
 }
 
 function showLate({ draft }) {
@@ -196,15 +206,14 @@ function showLate({ draft }) {
 }
 
 async function start() {
-  if (!isSecureContext) return;  // no hashes there: the plain form does its work
   drafts = await Drafts.open(settings.link);
   const outbox = new Outbox(drafts, settings.link, document.documentElement.lang, told);
-  const entry = await drafts.read();
+  const entry = await drafts.change(takeTyped);
   for (const parcel of entry.parcels.filter((one) => one.number)) showParcel(parcel);
   if (form) {
-    listen(outbox);
     setInterval(showTimeLeft, 30000);
     showDraft(entry);
+    listen(outbox);
     if (entry.draft.text || entry.draft.photos.length) show("saved");
   } else {
     showLate(entry);
@@ -212,5 +221,13 @@ async function start() {
   outbox.deliver();
 }
 
-// Without a place to keep a draft, the plain form does its work.
-start().catch(() => show("not_saved"));
+/** Nothing is typed while the draft is looked for, or one of the two would be lost. */
+async function begin() {
+  if (!isSecureContext) return;  // no hashes there: the plain form does its work
+  if (form) form.elements.text.readOnly = true;
+  // Without a place to keep a draft, the plain form does its work, too.
+  await start().catch(() => show("not_saved"));
+  if (form) form.elements.text.readOnly = false;
+}
+
+begin();

@@ -14,14 +14,16 @@ export class Refused extends Error {
   }
 }
 
-const WORTH_ANOTHER_TRY = new Set([408, 409, 410, 423, 425, 429]);
+const WORTH_ANOTHER_TRY = new Set([408, 409, 423, 425, 429]);
+const GONE = 410;  // an upload that was given up is begun anew
 
-async function ask(url, options) {
+async function ask(url, options, again = []) {
   const answer = await fetch(url, { ...options, headers: { ...VERSION, ...options.headers } }).catch(
     (fault) => { throw new Unreachable(fault.message); },
   );
   if (answer.ok) return answer;
-  if (answer.status >= 500 || WORTH_ANOTHER_TRY.has(answer.status)) throw new Unreachable(String(answer.status));
+  const passing = answer.status >= 500 || WORTH_ANOTHER_TRY.has(answer.status);
+  if (passing || again.includes(answer.status)) throw new Unreachable(String(answer.status));
   throw new Refused(answer.status);
 }
 
@@ -54,10 +56,10 @@ export async function send(url, content, metadata, onProgress = () => {}) {
       method: "PATCH",
       headers: { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(offset) },
       body: content.slice(offset, offset + PIECE),
-    });
+    }, [GONE]);
     [offset, state] = [offsetOf(answer), stateOf(answer)];
     onProgress(offset);
   }
-  if (state !== "verified") state = stateOf(await ask(place, { method: "HEAD" }));
+  if (state !== "verified") state = stateOf(await ask(place, { method: "HEAD" }, [GONE]));
   if (state !== "verified") throw new Unreachable(`state: ${state}`);
 }
