@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from server.domain import all_kinds
 from server.domain.vocabulary import PARTS, TAGS
 from server.policy import ROUND_THE_CLOCK, Calendar, Policy
 
@@ -126,8 +127,16 @@ def _wrong_limits(policy: Policy) -> Iterator[str]:
         yield "photos.dark_below: not below photos.bright_above"
     if photos.near > photos.reshot:
         yield "photos.near: above photos.reshot"
-    if policy.review.reasons.keys() != VERDICTS:
-        yield f"review.reasons: needs reasons for {', '.join(sorted(VERDICTS))} and nothing else"
+    if missing := VERDICTS - policy.review.reasons.keys():
+        yield f"review.reasons: needs reasons for {', '.join(sorted(missing))}"
+    for verdict in sorted(policy.review.reasons.keys() - _verdicts(policy)):
+        yield f"review.reasons.{verdict}: nobody can decide so"
+
+
+def _verdicts(policy: Policy) -> set[str]:
+    """Everything that can be decided on a record of any kind."""
+    shapes = [kind.json_schema["properties"].get("verdict", {}) for kind in all_kinds(policy)]
+    return {verdict for shape in shapes for verdict in shape.get("x-choices", {})}
 
 
 def _wrong_names(policy: Policy) -> Iterator[str]:

@@ -67,7 +67,7 @@ def refused(content: str) -> tuple[str, ...]:
             'manager = ["boss"] }',
             "stand_ins.region_manager: there is no 'boss'",
         ),
-        ("rejected = [", "refused = [", "review.reasons: needs reasons for accepted, rejected"),
+        ("rejected = [", "refused = [", "review.reasons: needs reasons for rejected"),
         ("[sync]", "[sync", "this is no TOML"),
     ],
 )
