@@ -310,6 +310,19 @@ def test_k1_whoever_stands_above_a_customer_sells(
     assert refusal(desk, manager, "customer", values) == {"dealer": "reference"}
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_k2_a_number_of_the_company_is_held_by_one_customer_however_it_is_typed(
+    desk: Desk,
+) -> None:
+    clerk = desk.reviewer(Role.SALES_CLERK, None)
+    flags = []
+    for name, number in (("A", "C-7"), ("B", "ｃ 7"), ("C", "C-8")):
+        values = {"name": name, "customer_type": "dealer", "number": number}
+        create = {"action": "create", "kind": "customer", "set": values}
+        flags.append(desk.send(clerk, create, writer="office")["flags"])
+    assert flags == [[], ["claim_duplicate"], []]
+
+
 def test_k1_nobody_stands_above_itself_and_a_ring_of_sub_dealers_ends(
     desk: Desk, manager: Principal
 ) -> None:
