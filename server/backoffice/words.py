@@ -39,6 +39,7 @@ TASKS = {
     "mend": lazy_gettext("Mend what was returned"),
     "notice": lazy_gettext("Tell the accused"),
     "rebuttal": lazy_gettext("The accused may answer"),
+    "trace": lazy_gettext("Say where the batch went"),
     "facts": lazy_gettext("Verify the facts"),
     "inspect": lazy_gettext("Work the case in the field"),
     "decision": lazy_gettext("Decide"),

@@ -1,6 +1,7 @@
 """What reps do, as kinds of records. The only place that lists the kinds of an installation."""
 
 from server.domain.cases.kinds import cross_region_case_kind
+from server.domain.cases.traces import batch_trace_kind
 from server.domain.customers.claims import claim_match_kind
 from server.domain.customers.kinds import customer_kind, licence_kind, permit_kind
 from server.domain.evidence.kept import conflict_kind, parked_kind
@@ -29,6 +30,7 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         visit_report_kind(policy),
         receipt_kind(policy),
         cross_region_case_kind(policy),
+        batch_trace_kind(policy),
         rebuttal_kind(),
         product_fault_kind(policy),
         goods_return_kind(policy),

@@ -1,95 +1,17 @@
 """A cross-region case on a real store, from the signatures to the decision and back."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from server.casework.clocks import tick
 from server.casework.queries import all_work, open_work
-from server.domain.cases.actions import end_rebuttals
 from server.domain.cases.machines import CROSS_REGION
 from server.errors import Problem
-from server.people.principal import Principal, Role
+from server.people.principal import Role
 from tests.company import Company
-from tests.domain.desk import Desk
-from tests.domain.records import POLICY, case, signature
+from tests.domain.disputes import HOUR, Dispute
+from tests.domain.records import POLICY
 from tests.links import is_number
-
-
-class Dispute(Desk):
-    """A signed case, and the people who take it further."""
-
-    def __init__(self, company: Company) -> None:
-        super().__init__(company)
-        self.seller = self.rep()
-        self.officer = self.reviewer(Role.MARKET_OFFICER, None)
-        self.manager = self.reviewer()
-        self.market = str(self.seller.home_region)
-
-    def find(self, **given: Any) -> str:
-        """A case that nobody has signed."""
-        return self.create(
-            self.seller, "cross_region_case", **case(affected_market=self.market, **given)
-        )
-
-    def sign(self, found: str, *parts: str) -> None:
-        """Signatures in ``parts``."""
-        for part in parts:
-            self.create(self.seller, "signature", **signature(part, parent=found))
-
-    def submitted(self, **given: Any) -> str:
-        """A case that waits for its intake."""
-        found = self.find(**given)
-        self.sign(found, "affected_dealer", "region_manager")
-        return found
-
-    def server_writes(self, found: str, **values: Any) -> None:
-        """What the server finds out about a case."""
-        now = self.record(found)
-        wire = {"action": "patch", "kind": now.kind, "record": found, "base": now.version}
-        result = self.send(self.officer, {**wire, "set": values}, writer="server")
-        assert result["outcome"] in {"applied", "merged"}, result
-
-    def inside(self, *parts: str) -> str:
-        """A submitted case of goods that stayed inside one sales centre."""
-        found = self.submitted()
-        self.server_writes(found, inside_centre=True)
-        self.sign(found, *parts)
-        return found
-
-    def take(self, by: Principal, found: str, *verdicts: str) -> None:
-        """Moves, one after the other, each at its own moment."""
-        for verdict in verdicts:
-            self.advance(minutes=1)
-            self.decide(by, found, verdict)
-
-    def rebut(self, found: str, photos: int) -> None:
-        """The accused hands something in."""
-        ids = self.company.services.ids
-        values = {"case": found, "photos": photos, "text": "不是我们的货"}
-        wire = {"action": "create", "kind": "rebuttal", "record": ids.new(), "set": values}
-        assert self.send(self.officer, wire, writer="guest")["outcome"] == "applied"
-
-    def advance(self, **span: float) -> None:
-        """Time goes by, and the server looks at its clocks."""
-        services = self.company.services
-        services.clock.advance(**span)  # type: ignore[attr-defined]
-        tick(self.company.store, services.clock.now())
-        end_rebuttals(self.company.store, services.sync)
-
-    def state(self, found: str) -> str:
-        """Where the case stands."""
-        return str(self.data(found)["state"])
-
-    def waiting(self, found: str) -> list[tuple[str, str, timedelta]]:
-        """(role, task, time left) of what waits."""
-        now = self.company.services.clock.now()
-        works = open_work(self.company.store, [found]).get(found, ())
-        return [(work.role, work.task, work.due_at - now) for work in works]
-
-
-HOUR = timedelta(hours=1)
 
 
 @pytest.fixture

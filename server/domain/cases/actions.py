@@ -1,13 +1,17 @@
 """What the server does with market cases as time goes by: the same push as a device."""
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session
 
-from server.domain.cases.queries import unanswered_cases
+from server.domain.cases import queries
+from server.domain.cases.looking import Look
 from server.domain.review.actions import write_version
 from server.people.principal import Principal
+from server.people.regions import load_tree
+from server.policy import Policy
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord, find_records
@@ -17,35 +21,61 @@ SERVER = Principal(user="server", name="server", session="")
 log = structlog.get_logger()
 
 
+def follow_cases(session: Session, sync: Sync, policy: Policy) -> int:
+    """X5, X6: asks where batches went, says what the answers mean, and ends what ran out."""
+    return look_at_cases(session, sync, policy) + end_rebuttals(session, sync)
+
+
 def end_rebuttals(session: Session, sync: Sync) -> int:
     """X6: where the accused showed no evidence in time, the case goes on without; how many did."""
-    late = find_records(session, unanswered_cases(session))
-    return sum(_try(session, sync, case, {"rebuttal_over": True}) for case in late.values())
+    late = find_records(session, queries.unanswered_cases(session))
+    over = {"rebuttal_over": True}
+    return sum(
+        _try(session, case, lambda one: write(session, sync, one, over)) for case in late.values()
+    )
 
 
-def _try(session: Session, sync: Sync, case: StoredRecord, values: dict[str, Any]) -> bool:
+def look_at_cases(session: Session, sync: Sync, policy: Policy) -> int:
+    """Looks at each case whose facts have changed since it was last looked at; how many had."""
+    cases = find_records(session, queries.cases_at_work(session))
+    look = Look(session, sync.registry, policy)
+    fresh = [case for case in cases.values() if look.mark(case) != case.data.get("looked")]
+    if not fresh:
+        return 0
+    look.tree = load_tree(session)
+    began = queries.submitted_at(session, [case.id for case in fresh])
+
+    def take(case: StoredRecord) -> None:
+        for trace, values in look.missing_traces(case, began.get(case.id)):
+            _create(session, sync, trace, values)
+        write(session, sync, case, look.findings(case))
+
+    return sum(_try(session, case, take) for case in fresh)
+
+
+def _try(session: Session, case: StoredRecord, act: Callable[[StoredRecord], object]) -> bool:
     """P8: one that fails is left for the next time and stands in nobody's way."""
     try:
-        write_as_server(session, sync, case, values)
+        act(case)
     except Exception:
         session.rollback()
-        log.exception("case_not_written", record=case.id)
+        log.exception("case_not_followed", record=case.id)
         return False
     return True
 
 
-def write_as_server(
-    session: Session, sync: Sync, record: StoredRecord, values: dict[str, Any]
-) -> int:
-    """The record's new version with fields that the server sets. *Raises* ``wrong_state``."""
-    mutation = {
-        "id": sync.ids.new(),
-        "action": "patch",
-        "kind": record.kind,
-        "record": record.id,
-        "base": record.version,
-        "set": values,
-    }
+def write(session: Session, sync: Sync, case: StoredRecord, values: dict[str, Any]) -> int:
+    """The record's new version with fields that the server sets."""
+    patch = {"action": "patch", "kind": case.kind, "record": case.id, "base": case.version}
+    return _push(session, sync, {**patch, "set": values})
+
+
+def _create(session: Session, sync: Sync, trace: str, values: dict[str, Any]) -> int:
+    made = {"action": "create", "kind": "batch_trace", "record": trace, "base": 0}
+    return _push(session, sync, {**made, "set": values})
+
+
+def _push(session: Session, sync: Sync, said: dict[str, Any]) -> int:
     envelope = Envelope(sender=SERVER, writer="server")
-    [result] = push_batch(sync, session, envelope, [mutation]).results
+    [result] = push_batch(sync, session, envelope, [{"id": sync.ids.new(), **said}]).results
     return write_version(result)

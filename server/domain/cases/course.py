@@ -82,8 +82,11 @@ def fold_case(case: Data, children: tuple[Change, ...], policy: Policy) -> Data:
         "signed_by": rules.x3_counting(case, signatures),
         "flags": with_flags(case, _gallery(children)),
     }
-    rebuttals = rules.x6_collect(case, children)
-    told |= {"rebuttals": rebuttals} if rebuttals else {}
+    beneath = {
+        "rebuttals": rules.x6_collect(case, children),
+        "traces": rules.x5_collect(case, children),
+    }
+    told |= {name: entries for name, entries in beneath.items() if entries}
     return {**told, **_settled({**case, **told}, children, policy)}
 
 

@@ -185,6 +185,43 @@ def _ends() -> dict[str, State]:
     }
 
 
+LOGISTICS = frozenset({Role.LOGISTICS_OFFICER})
+TRACE = Machine(
+    start="asked",
+    states={
+        "asked": State(
+            zh="待回复",
+            en="To be answered",
+            waits=_waits(Role.LOGISTICS_OFFICER, "trace", "x5_trace"),
+            moves={
+                "as_proposed": Move(
+                    zh="与发货记录一致", en="As the shipments say", to="answered", roles=LOGISTICS
+                ),
+                "shipped_to": Move(
+                    zh="发往",
+                    en="Shipped to",
+                    to="answered",
+                    roles=LOGISTICS,
+                    needs=("market", "customer", "quantity", "unit"),
+                ),
+                "not_shipped": Move(
+                    zh="无发货记录", en="Not shipped by us", to="answered", roles=LOGISTICS
+                ),
+            },
+        ),
+        "answered": State(
+            zh="已回复",
+            en="Answered",
+            moves={
+                "asked_again": Move(
+                    zh="重新查询", en="Ask again", to="asked", roles=MARKET | LOGISTICS
+                )
+            },
+        ),
+    },
+)
+"""X5: logistics says of one batch where it went."""
+
 CROSS_REGION = Machine(
     start=UNSIGNED, states={**_with_the_rep(), **_across(), **_inside(), **_ends()}
 )

@@ -1,9 +1,13 @@
 """What the server's own work asks of market cases. Reads only."""
 
-from sqlalchemy import select
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.casework.tables import Item
+from server.clock import from_wire
 
 CASE = "cross_region_case"
 
@@ -12,3 +16,20 @@ def unanswered_cases(session: Session) -> tuple[str, ...]:
     """X6: cases whose accused had time to answer, and a tick has found it over."""
     late = (Item.kind == CASE) & (Item.task == "rebuttal") & Item.missed_at.is_not(None)
     return tuple(session.scalars(select(Item.record).where(late, Item.closed_at.is_(None))))
+
+
+def cases_at_work(session: Session) -> tuple[str, ...]:
+    """Cases that were submitted and wait for somebody of the office."""
+    before = Item.task.in_(("unsigned", "mend"))
+    at_work = (Item.kind == CASE) & ~before & Item.closed_at.is_(None)
+    return tuple(session.scalars(select(Item.record).where(at_work).distinct()))
+
+
+def submitted_at(session: Session, cases: list[str]) -> Mapping[str, datetime]:
+    """X5: when the first intake of each of ``cases`` began."""
+    first = (
+        select(Item.record, func.min(Item.opened_at))
+        .where(Item.record.in_(cases), Item.task == "intake")
+        .group_by(Item.record)
+    )
+    return {record: from_wire(at) for record, at in session.execute(first)}

@@ -78,6 +78,28 @@ def x4_is_confirmed(case: Data) -> bool:
     return set(case.get("signed_by", ())) >= {"region_manager", "sales_manager"}
 
 
+def x5_collect(case: Data, children: Iterable[Change]) -> list[dict[str, Any]]:
+    """X5: the traces of the case, after ``children`` were written."""
+    asked = {entry["trace"]: entry for entry in case.get("traces", ())}
+    for child in children:
+        if child.kind == "batch_trace":
+            told = {"batch": child.after["batch"], "state": child.after["state"]}
+            asked[child.record] = {"trace": child.record, **told}
+    return [asked[record] for record in sorted(asked)]
+
+
+def x5_answers(trace: Data) -> list[dict[str, Any]]:
+    """X5: what an answer says; nothing while there is none."""
+    match trace.get("verdict"):
+        case "as_proposed":
+            return list(trace.get("proposed", ()))
+        case "shipped_to":
+            names = ("market", "customer", "quantity", "unit")
+            return [{name: trace[name] for name in names if name in trace}]
+        case _:
+            return []
+
+
 def x6_collect(case: Data, children: Iterable[Change]) -> list[dict[str, Any]]:
     """X6: what the accused handed in, after ``children`` were written."""
     came = {entry["rebuttal"]: entry for entry in case.get("rebuttals", ())}

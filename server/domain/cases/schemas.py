@@ -1,10 +1,10 @@
 """The shape of a cross-region case (X1 to X9). Shapes only."""
 
 from server.domain import shapes
-from server.domain.cases.machines import CROSS_REGION
+from server.domain.cases.machines import CROSS_REGION, TRACE
 from server.domain.review.steps import Stepped
 from server.domain.shapes import OFFICE, SERVER, Shape
-from server.domain.vocabulary import CASE_FLAGS, PARTS, TAGS, UNITS
+from server.domain.vocabulary import CASE_FLAGS, PARTS, REVIEW_FLAGS, TAGS, UNITS
 
 
 class Line(Shape):
@@ -47,6 +47,22 @@ class Rebuttals(Shape):
     photos = shapes.integer("证据数", "Pieces of evidence", required=True)
 
 
+class Asked(Shape):
+    """X5: the trace of one batch, as its case remembers it."""
+
+    trace = shapes.record_id("物流回复", "Trace", required=True)
+    batch = shapes.text("批号", "Batch", limit=80, required=True)
+    state = shapes.choice("状态", "State", TRACE.state_words(), required=True)
+
+
+class Source(Shape):
+    """X5, X13: what of the goods leads to one dealer, in pieces."""
+
+    dealer = shapes.text("经销商", "Dealer", required=True)
+    pieces = shapes.text("件数", "Pieces", limit=40, required=True)
+    possible = shapes.text("可能件数", "Possible pieces", limit=40, required=True)
+
+
 class CrossRegionCase(Stepped):
     """X1: goods found where they do not belong."""
 
@@ -58,6 +74,14 @@ class CrossRegionCase(Stepped):
     state = shapes.choice("状态", "State", CROSS_REGION.state_words(), writers=SERVER)
     withdrawal_reason = shapes.text("撤回理由", "Reason of withdrawal", limit=1000)
     inside_centre = shapes.yes_no("同一销售中心", "Inside one sales centre", writers=SERVER)
+    traces = shapes.listing(
+        "物流查询", "Traces", shapes.inner("物流回复", "Trace", Asked), most=200, writers=SERVER
+    )
+    sources = shapes.listing(
+        "货源", "Sources", shapes.inner("货源", "Source", Source), most=200, writers=SERVER
+    )
+    derived_accused = shapes.text("推定被投诉方", "Accused by the traces", writers=SERVER)
+    looked = shapes.text("核对标记", "Facts looked at", limit=40, writers=SERVER)
     rebuttals = shapes.listing(
         "申诉", "Rebuttals", shapes.inner("申诉", "Rebuttal", Rebuttals), most=200, writers=SERVER
     )
@@ -94,3 +118,43 @@ class CrossRegionCase(Stepped):
         most=200, writers=SERVER,
     )  # fmt: skip
     flags = shapes.flags(CASE_FLAGS)
+
+
+class Shipped(Shape):
+    """X5: what went to one customer out of a batch."""
+
+    market = shapes.text("市场", "Market", limit=120)
+    customer = shapes.text("客户", "Customer", required=True)
+    quantity = shapes.integer("数量", "Quantity", required=True)
+    unit = shapes.choice("单位", "Unit", UNITS, required=True)
+    product = shapes.text("产品", "Product", limit=120)
+
+
+class BatchTrace(Stepped):
+    """X5: the question to logistics about one batch, and the answer."""
+
+    case = shapes.reference(
+        "案件", "Case", "cross_region_case", required=True, rule="frozen", writers=SERVER
+    )
+    batch = shapes.text("批号", "Batch", limit=80, required=True, rule="frozen", writers=SERVER)
+    asked_at = shapes.moment("查询时间", "Asked at", required=True, rule="frozen", writers=SERVER)
+    verdict = shapes.choice(
+        "回复", "Answer", TRACE.verdict_words(), writers=OFFICE, rule="authority", owner="office"
+    )
+    state = shapes.choice("状态", "State", TRACE.state_words(), writers=SERVER)
+    market = shapes.text(
+        "发往市场", "Market", limit=120, writers=OFFICE, rule="authority", owner="office"
+    )
+    customer = shapes.text("发往客户", "Customer", writers=OFFICE, rule="authority", owner="office")
+    quantity = shapes.integer(
+        "发货数量", "Quantity", least=1, writers=OFFICE, rule="authority", owner="office"
+    )
+    unit = shapes.choice("单位", "Unit", UNITS, writers=OFFICE, rule="authority", owner="office")
+    proposed = shapes.listing(
+        "发货记录", "Shipments on record", shapes.inner("发货", "Shipped", Shipped),
+        most=500, writers=SERVER,
+    )  # fmt: skip
+    answers = shapes.listing(
+        "发货去向", "Shipped to", shapes.inner("发货", "Shipped", Shipped), most=500, writers=SERVER
+    )
+    flags = shapes.flags(REVIEW_FLAGS)
