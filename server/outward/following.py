@@ -63,14 +63,21 @@ def _follow_page(session: Session, outward: Outward) -> int:
         changed, reached = changed_after(session, place.feed, limit=PAGE)
         records = find_records(session, changed)
         taken = _take_down(session, outward, records.values(), now)
-        bearing = bearing_bytes(outward.registry)
-        above = {one.parent for one in records.values() if one.kind in bearing}
-        issued = _issue(session, outward, {*records, *above, *_ripe(session, now)}, now)
+        touched = {*records, *_above(session, outward, records.values()), *_ripe(session, now)}
+        issued = _issue(session, outward, touched, now)
         _number(place, issued)
         fan_out(session, outward, issued, now)
         moved = reached != place.feed
         place.feed = reached
     return moved + taken + len(issued)
+
+
+def _above(session: Session, outward: Outward, records: Iterable[StoredRecord]) -> set[str]:
+    """What may have become whole by those of ``records`` that bear bytes: two records up."""
+    bearing = bearing_bytes(outward.registry)
+    parents = {one.parent for one in records if one.kind in bearing and one.parent}
+    further = {one.parent for one in find_records(session, parents).values() if one.parent}
+    return parents | further
 
 
 def _has_news(session: Session, now: datetime) -> bool:
@@ -136,10 +143,10 @@ def _ripe(session: Session, now: datetime) -> list[str]:
 
 
 def _issue(
-    session: Session, outward: Outward, touched: Iterable[str | None], now: datetime
+    session: Session, outward: Outward, touched: Iterable[str], now: datetime
 ) -> list[Issued]:
     """Incident 14: events of a record leave in their order, and only while it is whole."""
-    held = _held(session, [record for record in touched if record is not None])
+    held = _held(session, touched)
     records = find_records(session, held)
     beneath = bytes_beneath(session, outward.registry, records)
     issued: list[Issued] = []

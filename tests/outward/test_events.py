@@ -4,10 +4,13 @@ import orjson
 import pytest
 from sqlalchemy import select
 
+from server.domain.evidence.actions import SERVER
 from server.outward import delivering, following
 from server.outward.tables import Event, Place
+from server.people.principal import Role
 from server.sync.tables import FeedHead
 from server.work.rounds import run_round
+from tests.domain.records import case, photo, signature, visit
 from tests.outward.receivers import Receiver
 from tests.outward.site import Site
 from tests.pictures import draw
@@ -230,3 +233,53 @@ def test_events_are_forgotten_after_90_days_and_nothing_comes_a_second_time(
     assert site.issued == []
     site.after(days=1)
     assert len(receiver.got) == told
+
+
+def arrive(site: Site, record: str) -> None:
+    """Tells a photo or signature that its bytes are verified, as the worker does."""
+    known = site.desk.record(record)
+    told = {"action": "patch", "kind": known.kind, "record": record, "base": known.version}
+    wire = {**told, "set": {"state": "verified"}}
+    assert site.desk.send(SERVER, wire, writer="server")["outcome"] in {"applied", "merged"}
+
+
+def test_incident_14_what_hangs_beneath_a_report_is_waited_for_too(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver, kinds=["visit"])
+    customer = site.desk.create(site.rep, "customer", name="红星商店", customer_type="store")
+    seen = site.desk.create(site.rep, "visit", **visit(customer=customer))
+    told = site.desk.create(site.rep, "visit_report", visit=seen, summary="ok")
+    beneath = photo(parent_kind="visit_report", parent=told)
+    shot = site.desk.create(site.rep, "photo", **beneath)
+    site.work()
+    assert receiver.got == []
+    arrive(site, shot)
+    site.work()
+    assert [one["record"] for one in receiver.got[0].event["data"]["attachments"]] == [shot]
+
+
+def test_a_case_that_goes_through_states_is_decided_by_the_verdict_that_ends_it(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    market = site.rep.home_region
+    found = site.desk.create(site.rep, "cross_region_case", **case(affected_market=market))
+    site.work()
+    number = site.desk.data(found)["number"]
+    assert [one.event["data"]["number"] for one in receiver.got] == [number]
+    for part in ("affected_dealer", "region_manager"):
+        arrive(site, site.desk.create(site.rep, "signature", **signature(part, parent=found)))
+    officer = site.desk.reviewer(Role.MARKET_OFFICER, None)
+    site.desk.decide(officer, found, "accepted")
+    site.after(minutes=1)
+    site.desk.decide(officer, found, "nobody_accused")
+    site.after(minutes=1)
+    assert DECIDED not in receiver.types
+    for verdict in ("facts_verified", "upheld"):
+        site.desk.decide(officer, found, verdict)
+        site.after(minutes=1)
+    assert receiver.types.count(DECIDED) == 1
+    assert receiver.got[-1].event["data"]["verdict"] == "upheld"
+    states = [one.event["data"].get("state") for one in receiver.got[:-1]]
+    assert states == ["unsigned", "submitted", "notice", "facts", "deciding", "upheld"]

@@ -35,7 +35,7 @@ class Postbox:
     port: int
     notices: list[EmailMessage] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
-    logins: list[bytes] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
 
     async def handle_RCPT(  # noqa: N802 -- the library's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _more: list[str]
@@ -46,12 +46,12 @@ class Postbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def auth_LOGIN(  # noqa: N802 -- the library's name
-        self, _server: SMTP, arguments: list[bytes]
+    def authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, how: str, _said: object
     ) -> AuthResult:
-        """Notes that somebody tried."""
-        self.logins += arguments
-        return AuthResult(success=False)
+        """Notes that a password came."""
+        self.logins.append(how)
+        return AuthResult(success=True)
 
     async def handle_DATA(  # noqa: N802 -- the library's name
         self, _server: SMTP, _session: Session, envelope: Envelope
@@ -73,7 +73,13 @@ class Postbox:
 def postbox() -> Iterator[Postbox]:
     """A mail server that listens."""
     box = Postbox(free_port())
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    controller = Controller(
+        box,
+        hostname="127.0.0.1",
+        port=box.port,
+        auth_require_tls=False,
+        authenticator=box.authenticate,
+    )
     controller.start()
     yield box
     controller.stop()

@@ -91,12 +91,26 @@ def find_bytes(
 def bytes_beneath(
     session: Session, registry: Registry, records: Iterable[str]
 ) -> Mapping[str, list[StoredRecord]]:
-    """Record → what is live beneath it and declares bytes, in the order of arrival."""
+    """Record → what is live beneath it and declares bytes, in the order of arrival.
+
+    That is also what hangs beneath its reports, supplements and answers.
+    """
     found: dict[str, list[StoredRecord]] = {record: [] for record in records}
-    for kind in sorted(bearing_bytes(registry)) if found else ():
+    top = {record: record for record in found}
+    for kind in sorted(_holding_bytes(registry)) if found else ():
         for record, beneath in children_of(session, found, kind).items():
-            found[record] += beneath
+            top |= {one.id: record for one in beneath}
+    for kind in sorted(bearing_bytes(registry)) if found else ():
+        for record, beneath in children_of(session, top, kind).items():
+            found[top[record]] += beneath
     return found
+
+
+def _holding_bytes(registry: Registry) -> frozenset[str]:
+    """The kinds that hang beneath another record and may have photos of their own."""
+    bearing = (registry.kinds[name] for name in bearing_bytes(registry))
+    above = {parent for kind in bearing for parent in kind.references[str(kind.parent)]}
+    return frozenset(name for name in above if registry.kinds[name].parent is not None)
 
 
 def bearing_bytes(registry: Registry) -> frozenset[str]:
