@@ -72,3 +72,12 @@ def test_p6_a_photo_that_a_killed_save_left_is_published_anew_by_the_next(ground
     points = calls_of(scene)
     for number in (*places(points, "phone.blob.sync_folder"), *places(points, "phone.blob.unlink")):
         assert list(kill(scene, number, SEEDS)) == []
+
+
+def test_p6_a_sync_that_fails_while_a_backup_is_put_in_place_leaves_no_doubt_about_the_copy(
+    ground: Ground,
+) -> None:
+    """SQLite passed over it; the copy was in place and called restored, and went with the power."""
+    scene = SCENES["restore"](ground)
+    for number in places(calls_of(scene), "server.folder.sync"):
+        assert list(fail(scene, number, Verdict.BROKEN, range(1), lasts=False)) == []

@@ -152,9 +152,12 @@ class Ledger:
 
     def _settle_waiting(self, found: list[Stored]) -> None:
         """What a sweep has settled: it was decided again, or has waited as long as it may."""
-        left = (one for one in found if one.outcome != "waiting" and one.id in self.model.waiting)
-        for _, own in groupby(left, key=lambda one: (one.user, one.device, one.writer)):
-            swept = list(own)
+        final = [one for one in found if one.outcome != "waiting"]
+        for _, own in groupby(final, key=lambda one: (one.user, one.device, one.writer)):
+            # What an earlier part has woken is settled by now.
+            swept = [one for one in own if one.id in self.model.waiting]
+            if not swept:
+                continue
             late = frozenset(one.id for one in swept if one.code == "unknown_reference")
             mutations = [self.model.waiting[one.id][0] for one in swept]
             sender = self._today(mutations[0], self.model.waiting[swept[0].id][1])
