@@ -27,6 +27,9 @@ from server.people.regions import load_tree
 from tests.company import Company
 from tests.domain.desk import Desk
 
+SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+"""For what is decided before a statement of this area is run."""
+
 
 @pytest.fixture
 def desk(company: Company) -> Desk:
@@ -99,6 +102,7 @@ def fill_goods(desk: Desk) -> None:
         )
 
 
+@SQLITE
 def test_k6_a_licence_runs_a_year_and_its_renewal_waits_for_the_region_manager(
     desk: Desk, manager: Principal
 ) -> None:
@@ -111,6 +115,7 @@ def test_k6_a_licence_runs_a_year_and_its_renewal_waits_for_the_region_manager(
     assert work.due_at == datetime(2027, 1, 1, tzinfo=UTC)
 
 
+@SQLITE
 def test_k6_the_renewal_is_warned_of_three_months_before_the_end(
     desk: Desk, manager: Principal
 ) -> None:
@@ -120,6 +125,7 @@ def test_k6_the_renewal_is_warned_of_three_months_before_the_end(
 
 
 @pytest.mark.parametrize("answer", [{"renewal": "renewed"}, {"ended_on": "2026-05-01"}])
+@SQLITE
 def test_k6_a_renewal_that_was_answered_waits_no_more(
     desk: Desk, manager: Principal, answer: dict[str, str]
 ) -> None:
@@ -128,6 +134,7 @@ def test_k6_a_renewal_that_was_answered_waits_no_more(
     assert record not in open_work(desk.company.store, [record])
 
 
+@SQLITE
 def test_k6_what_was_agreed_is_never_changed(desk: Desk, manager: Principal) -> None:
     record = desk.create(manager, "licence", **licence(desk, dealer(desk, manager)))
     for change in ({"end": "2030-12-31"}, {"products": ["T-3"]}, {"online_sales": True}):
@@ -136,6 +143,7 @@ def test_k6_what_was_agreed_is_never_changed(desk: Desk, manager: Principal) -> 
         assert desk.data(record) == before
 
 
+@SQLITE
 def test_k6_a_device_gives_licences_for_the_managers_own_regions_only(
     desk: Desk, manager: Principal
 ) -> None:
@@ -156,7 +164,7 @@ def test_k6_a_device_gives_licences_for_the_managers_own_regions_only(
         ({"products": []}, {"products": "too_short:1"}),
     ],
 )
-@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@SQLITE
 def test_k6_a_licence_that_ends_before_it_begins_is_refused(
     desk: Desk, manager: Principal, given: Any, wrong: Any
 ) -> None:
@@ -167,6 +175,7 @@ def test_k6_a_licence_that_ends_before_it_begins_is_refused(
         assert refusal(desk, manager, "licence", values) == wrong
 
 
+@SQLITE
 def test_k6_a_rep_does_not_end_a_licence(desk: Desk, manager: Principal) -> None:
     rep = desk.rep()
     record = desk.create(manager, "licence", **licence(desk, dealer(desk, rep)))
@@ -177,6 +186,7 @@ def test_k6_a_rep_does_not_end_a_licence(desk: Desk, manager: Principal) -> None
 
 
 @pytest.mark.parametrize("kind", ["licence", "permit"])
+@SQLITE
 def test_k6_x12_only_whoever_sells_has_a_licence_or_a_permit(
     desk: Desk, manager: Principal, kind: str
 ) -> None:
@@ -202,6 +212,7 @@ def test_k6_the_licence_at_the_time_of_the_find_is_read_from_its_record(
     assert k6_licence_at(queries.licences_of(desk.company.store, own), sale) is None
 
 
+@SQLITE
 def test_x12_p5_a_permit_belongs_to_its_dealers_place_and_to_the_market(
     desk: Desk, company: Company
 ) -> None:
@@ -234,6 +245,7 @@ def test_x12_a_permit_moves_with_its_dealer_and_stays_in_its_market(
     }
 
 
+@SQLITE
 def test_x12_a_permit_without_a_consent_is_refused(desk: Desk, manager: Principal) -> None:
     values = permit(desk, dealer(desk, manager))
     del values["consent_by"]
@@ -259,6 +271,7 @@ def test_x12_a_permit_covers_as_its_record_says_from_its_arrival_on(
     assert x12_misses(known, earlier) == ("made_later",)
 
 
+@SQLITE
 def test_x12_a_withdrawn_permit_covers_nothing(desk: Desk, manager: Principal) -> None:
     own = dealer(desk, manager)
     record = desk.create(manager, "permit", **permit(desk, own))
@@ -301,7 +314,7 @@ def test_x5_x13_a_batch_is_traced_to_the_dealer_above_the_sub_dealers_it_went_to
 
 
 @pytest.mark.parametrize("customer_type", ["store", "consumer", "key_account"])
-@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@SQLITE
 def test_k1_whoever_stands_above_a_customer_sells(
     desk: Desk, manager: Principal, customer_type: str
 ) -> None:
@@ -310,7 +323,7 @@ def test_k1_whoever_stands_above_a_customer_sells(
     assert refusal(desk, manager, "customer", values) == {"dealer": "reference"}
 
 
-@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@SQLITE
 def test_k2_a_number_of_the_company_is_held_by_one_customer_however_it_is_typed(
     desk: Desk,
 ) -> None:
@@ -336,6 +349,7 @@ def test_k1_nobody_stands_above_itself_and_a_ring_of_sub_dealers_ends(
     assert above == {first: second, second: first}
 
 
+@SQLITE
 def test_x13_a_customer_that_became_a_dealer_answers_for_itself(
     desk: Desk, manager: Principal
 ) -> None:
