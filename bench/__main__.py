@@ -19,6 +19,8 @@ from server.clock import SystemClock
 
 FULL, QUICK = 20_000, 4_000
 GROWN = 200_000
+FILL = 40_000
+"""Records that are made at a time to let a store grow, so that a million fit into memory."""
 
 
 def read_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -56,7 +58,8 @@ def measure(run: Run, records: int) -> dict[str, Measured]:
 
 def measure_grown(run: Run, records: int, grown: int) -> dict[str, Measured]:
     """The same push and poll when ``grown`` records are in the store."""
-    run.push(max(grown - 2 * records, 0), 500, seed="grown")
+    for done in range(2 * records, grown, FILL):
+        run.push(min(FILL, grown - done), 500, seed=f"grown{done}")
     return {
         "grown_push_100": run.push(records, 100, seed="c"),
         "grown_poll": run.poll(),

@@ -71,12 +71,14 @@ def _describe(outcome: Outcome) -> dict[str, Any]:
     if outcome.code is not None:
         problem = {"code": outcome.code, "fields": dict(outcome.fields_wrong)}
         described["problem"] = problem | ({"cause": outcome.cause} if outcome.cause else {})
-    lists = {
-        "fields": outcome.fields,
-        "conflicts": outcome.conflicts,
-        "for": outcome.waits_for,
-    }
-    return described | {name: list(value) for name, value in lists.items() if value}
+    for name, listed in (
+        ("fields", outcome.fields),
+        ("conflicts", outcome.conflicts),
+        ("for", outcome.waits_for),
+    ):
+        if listed:
+            described[name] = list(listed)
+    return described
 
 
 def _proof(sync: Sync, told: Told) -> dict[str, Any]:

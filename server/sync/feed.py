@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 from server.db import transaction
 from server.rows import Row, Rows, as_table
 from server.sync.tables import PUT, Feed, Scope
+from server.values import Value
 
 FEED, SCOPE = as_table(Feed), as_table(Scope)
 BATCH = 5000
 """Rows numbered in one short transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRow:
+class FeedRow(Value, frozen=True, kw_only=False):
     """One change in one scope; ``digest`` is 0 unless the record is live there."""
 
     scope: int

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from server.proof.encoding import canonical, sha256_hex
@@ -57,7 +58,9 @@ def pack_versions(head: Head) -> str:
     packed: dict[str, Any] = {
         name: entry for name, entry in entries.items() if entry != shared or name not in head.fields
     }
-    return canonical(packed | {"*": shared} if shared else packed).decode()
+    if shared:
+        packed["*"] = shared
+    return canonical(packed).decode()
 
 
 def _most_common(stamps: Sequence[FieldVersion]) -> FieldVersion | None:
@@ -81,8 +84,15 @@ class Writing:
     """Records that are written in another place without a new version."""
     keys: dict[str, int] = field(default_factory=dict)
     """Integer keys of records by id."""
-    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Records by id as they are written: ``data`` as canonical JSON, and its hash."""
+    texts: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
+
+    def text_of(self, head: Head) -> tuple[str, str]:
+        """``data`` of this version as canonical JSON, and its hash."""
+        text = self.texts.get((head.id, head.version))
+        if text is None:
+            data = canonical(head.fields)
+            text = self.texts[head.id, head.version] = (data.decode(), sha256_hex(data)[:16])
+        return text
 
 
 def keep_reused(writing: Writing, mutations: Sequence[Mutation]) -> None:
@@ -182,6 +192,8 @@ def _mutation_row(writing: Writing, item: Decided, keys: Mapping[str, int]) -> R
 
 def told_of(outcome: Outcome) -> str:
     """What else an outcome says, as JSON, so that a replay repeats it (P2)."""
+    if outcome == Outcome(name="applied", version=outcome.version):
+        return "{}"
     told = {
         "fields": outcome.fields,
         "conflicts": outcome.conflicts,
@@ -225,9 +237,6 @@ def _write_heads(writing: Writing, finals: Mapping[str, Head], fresh_keys: Seque
     new = [head for head in finals.values() if head.key is None]
     writing.keys = {head.id: head.key for head in writing.loaded.heads.values() if head.key}
     writing.keys |= {head.id: key for head, key in zip(new, fresh_keys, strict=True)}
-    for head in finals.values():
-        data = canonical(head.fields)
-        writing.texts[head.id] = (data.decode(), sha256_hex(data)[:16])
     changed = [head for head in finals.values() if head.key is not None]
     writing.rows.update(RECORD, RECORD_COLUMNS, [_record_row(writing, head) for head in changed])
     added = [(*_record_row(writing, head), *_birth(writing, head)) for head in new]
@@ -240,12 +249,18 @@ def _record_row(writing: Writing, head: Head) -> Row:
         head.version,
         head.state,
         head.placement.region,
-        canonical(sorted(head.placement.scopes)).decode(),
-        *writing.texts[head.id],
+        _listed(head.placement.scopes),
+        *writing.text_of(head),
         pack_versions(head),
         writing.at,
         head.aged,
     )
+
+
+@lru_cache(maxsize=1024)
+def _listed(scopes: frozenset[str]) -> str:
+    """``scopes`` as JSON; the records of a push are in the same few."""
+    return canonical(sorted(scopes)).decode()
 
 
 def _birth(writing: Writing, head: Head) -> Row:
@@ -270,7 +285,7 @@ def _write_versions(
             item.writer,
             writing.loaded.epoch_number,
             written.head.state,
-            _changed_text(written),
+            _changed_text(writing, written),
             writing.at,
         )
         for item in decided
@@ -279,9 +294,9 @@ def _write_versions(
     writing.rows.insert(VERSION, columns, history)
 
 
-def _changed_text(written: Written) -> str:
+def _changed_text(writing: Writing, written: Written) -> str:
     if written.head.version == 1:
-        return canonical(written.head.fields).decode()
+        return writing.text_of(written.head)[0]
     pairs = {
         name: [None if value is ABSENT else value for value in pair]
         for name, pair in written.changed.items()
@@ -311,7 +326,7 @@ def _write_feed(writing: Writing, finals: Mapping[str, Head]) -> None:
 
 def _puts(writing: Writing, head: Head, scopes: Mapping[str, int]) -> list[FeedRow]:
     key, live = writing.keys[head.id], head.state == LIVE
-    digest = record_digest(head.id, head.version, writing.texts[head.id][1]) if live else 0
+    digest = record_digest(head.id, head.version, writing.text_of(head)[1]) if live else 0
     item = PUT if live else WITHDRAWAL
     return [
         FeedRow(scopes[scope], key, item, head.version, digest)
