@@ -21,7 +21,7 @@ from bench import fieldstamp, tusnode, wire
 from bench.cards import new_id
 from bench.carriers import CARRIERS, Load, Photo, Trip, send_all
 from bench.fieldstamp import Device, Running
-from bench.processes import ROOT
+from bench.processes import ROOT, cpu_seconds
 
 MEGABYTE = 1024 * 1024
 PHOTO_BYTES = 3 * MEGABYTE
@@ -42,6 +42,8 @@ class Sent:
     """Milliseconds of a photo that 95 of 100 do not exceed."""
     grown: float
     """Megabytes by which the largest process grew beyond what it was idle."""
+    cpu: float
+    """Milliseconds of processor time of the server for each photo."""
 
 
 @dataclass(slots=True)
@@ -151,18 +153,20 @@ def _peak(pid: int) -> float:
 
 def _measure(peer: Peer, count: int, piece: int, *, seed: int) -> Sent:
     loads = peer.load(count, piece, seed=seed)
-    idle = _begin_peaks(_processes(peer))
+    idle, used = _begin_peaks(_processes(peer)), cpu_seconds(peer.pids)
     trips = send_all(loads)
+    used = cpu_seconds(peer.pids) - used
     grown = max(_peak(pid) - before for pid, before in idle.items())
     peer.check(loads)
-    return _summed(trips, grown)
+    return _summed(trips, grown, used)
 
 
-def _summed(trips: list[Trip], grown: float) -> Sent:
+def _summed(trips: list[Trip], grown: float, used: float) -> Sent:
     spans = sorted(span for trip in trips for span in trip.spans)
     seconds = max(trip.ended for trip in trips) - min(trip.began for trip in trips)
     p95 = spans[-max(len(spans) // 20, 1)] * 1000
-    return Sent(len(spans) * PHOTO_BYTES / MEGABYTE / seconds, p95, grown)
+    rate = len(spans) * PHOTO_BYTES / MEGABYTE / seconds
+    return Sent(rate, p95, grown, used * 1000 / len(spans))
 
 
 Turn = dict[str, dict[str, Sent]]
@@ -207,15 +211,14 @@ def _plain(turn: Turn) -> dict[str, dict[str, dict[str, float]]]:
 def as_text(turns: list[Turn]) -> str:
     """Medians of the runs, and of the ratios within each run beside their goals."""
     lines = [
-        "| uploads | system | MB/s | p95 ms | MB over idle |",
-        "| --- | --- | --- | --- | --- |",
+        "| uploads | system | MB/s | p95 ms | CPU ms a photo | MB over idle |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for way in PIECES:
         for name in (OURS, REFERENCE):
             sent = [turn[name][way] for turn in turns]
-            values = [
-                statistics.median(getattr(s, f) for s in sent) for f in ("rate", "p95", "grown")
-            ]
+            told = ("rate", "p95", "cpu", "grown")
+            values = [statistics.median(getattr(one, name) for one in sent) for name in told]
             lines.append(f"| {way} | {name} | " + " | ".join(f"{v:.1f}" for v in values) + " |")
     return "\n".join([*lines, "", *_goals(turns)])
 

@@ -21,6 +21,7 @@ from server.upkeep.manifest import BackupFault
 from server.upkeep.replay import Replayed, open_journal
 from server.upkeep.restore import CUT_SHORT, is_under_way
 from server.work.queue import send_wake_up
+from server.work.waking import Waker
 
 
 def create_app(
@@ -40,7 +41,7 @@ def create_app(
     if is_under_way(settings) and not restoring:
         raise BackupFault(CUT_SHORT)
     services = build(
-        settings, clock=clock or SystemClock(), ids=ids, kinds=kinds, wake=send_wake_up
+        settings, clock=clock or SystemClock(), ids=ids, kinds=kinds, wake=Waker(send_wake_up)
     )
     logs.configure(services.settings.log_level)
     app = Flask("server", static_folder=None)

@@ -17,6 +17,7 @@ from server.services import Services
 LOOK_SECONDS = 1.0
 SMALLEST_PIECE, LARGEST_PIECE = 8 * 1024, 256 * 1024
 QUICK_SECONDS = 0.05
+TAKEN_AT_ONCE = 64 * 1024
 
 
 def connection_of(request: Request) -> socket.socket | None:
@@ -81,6 +82,7 @@ class PatientInput:
         self._connection = connection
         self._patience = patience
         self._most = SMALLEST_PIECE
+        _keep_little(stream)
 
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes, fewer only where they come slowly; all that come for -1."""
@@ -92,6 +94,14 @@ class PatientInput:
         quick = self._patience.monotonic() - begun < QUICK_SECONDS
         self._most = min(2 * self._most, LARGEST_PIECE) if quick else SMALLEST_PIECE
         return piece
+
+
+def _keep_little(stream: BinaryIO) -> None:
+    """The server takes up to a megabyte at once off a quick line, and copies what is left of it at
+    each read: measured, that is three times the work, and the most memory that a body takes."""
+    unreader = getattr(getattr(stream, "reader", None), "unreader", None)
+    if unreader is not None:
+        unreader.max_body_chunk = TAKEN_AT_ONCE
 
 
 def install(app: Flask) -> None:

@@ -6,7 +6,7 @@ from server.db import transaction
 from server.media.blobs import Placed
 from server.media.disk import hash_pieces, read_pieces
 from server.media.engine import Media
-from server.media.receiving import Brought, note_verified
+from server.media.noting import Brought, note_verified
 
 
 def adopt(session: Session, media: Media, brought: Brought) -> bool:

@@ -14,6 +14,7 @@ from server.media.parts import PartFiles
 from server.media.resting import RestingBlobs
 from server.media.s3 import Bucket, open_bucket
 from server.media.similarity_scan import PrintMatrix
+from server.media.together import Together
 
 WRITERS_AT_ONCE = 4
 
@@ -48,6 +49,8 @@ class Media:
     """Hints, after the commit, that the blob with this hash can be looked into; may be lost."""
     turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(WRITERS_AT_ONCE))
     """Bytes come in on hundreds of threads; so many of them write to the store at a time."""
+    telling: Together = field(default_factory=Together)
+    """Whoever brings the last byte of a photo has its record told; many at once, once for all."""
     prints: PrintMatrix = field(default_factory=PrintMatrix)
     """What this process has read of the hashes of pictures; filled when it first compares."""
 

@@ -6,35 +6,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from server.db import Base, transaction
 from server.errors import Problem
 from server.media.blobs import Placed
 from server.media.engine import Media
+from server.media.noting import Brought, note_arrival, note_verified
 from server.media.parts import Part
-from server.media.tables import Arrival, Blob, Upload
-from server.media.uploads import UploadStatus, change_rows, find_upload, give_up, take_turn
+from server.media.uploads import ROW, UploadStatus, change_rows, find_upload, give_up, take_turn
+from server.media.writers import Post
 
 WRITE_BYTES = 512 * 1024
 """So much of one body waits in memory at most."""
 FLUSH_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 4.0
 """About so often the offset of a slow upload moves; a power cut costs no more than that."""
-LEASE = select(Upload.lease, Upload.state).where(Upload.id == bindparam("upload"))
+LEASE = select(ROW.lease, ROW.state).where(ROW.id == bindparam("id_"))
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_ROOM_RETRY_SECONDS = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
-    """Bytes of one part of a photo, and who brought them."""
-
-    user: str
-    photo: str
-    part: str
-    sha256: str
 
 
 def receive(
@@ -60,13 +49,12 @@ def receive(
         try:
             with (
                 media.parts.open(upload.id, place=upload.received) as part,
-                media.parts.writers.at_work(upload.id, stop),
+                media.parts.writers.at_work(upload.id, stop) as post,
             ):
-                _Writer(session, media, upload, part).take(pieces, counts)
+                return _Writer(session, media, upload, part, post).take(pieces, counts)
         except FileNotFoundError as error:
             give_up(session, media, upload)
             raise Problem("upload_gone") from error
-    return find_upload(session, upload.user, upload.id)
 
 
 @contextmanager
@@ -88,6 +76,9 @@ class _Writer:
     media: Media
     upload: UploadStatus
     part: Part
+    post: Post
+    is_proven: bool = False
+    """Whether the lease was still this writer's when it had its post already."""
     durable: int = field(init=False)
     flushed_at: float = field(init=False)
     flush_seconds: float = field(init=False)
@@ -101,8 +92,8 @@ class _Writer:
         # Many that began together, after a cut for all of them, are not flushed together.
         self.flush_seconds = FLUSH_SECONDS * (0.75 + int(self.upload.id[-2:], 16) / 512)
 
-    def take(self, pieces: Iterable[bytes], counts: Callable[[], bool] | None) -> None:
-        """Writes ``pieces``, and lets the offset follow."""
+    def take(self, pieces: Iterable[bytes], counts: Callable[[], bool] | None) -> UploadStatus:
+        """Writes ``pieces``, and lets the offset follow; the upload as it stands then."""
         for piece in pieces:
             self.gathered.append(piece)
             self.waiting += len(piece)
@@ -112,6 +103,7 @@ class _Writer:
                 self._flush()
         if counts is None or counts():
             self._flush()
+        return self.upload
 
     def _is_due(self) -> bool:
         if self.part.place - self.durable >= FLUSH_BYTES:
@@ -131,10 +123,14 @@ class _Writer:
         self.waiting = 0
 
     def _need_lease(self) -> None:
-        lease, state = self.session.execute(LEASE, {"upload": self.upload.id}).one()
+        """M1: whoever takes over has its post before it writes, and the lease before its post."""
+        if self.is_proven and self.post.is_held():
+            return
+        lease, state = self.session.execute(LEASE, {"id_": self.upload.id}).one()
         self.session.rollback()  # no connection is held while bytes are awaited
         if (lease, state) != (self.upload.lease, "open"):
             raise _taken_over(find_upload(self.session, self.upload.user, self.upload.id))
+        self.is_proven = True
 
     def _flush(self) -> None:
         """M1: the data reaches the disk before the offset says so."""
@@ -151,16 +147,17 @@ class _Writer:
         with take_turn(session, self.media):
             moved = change_rows(
                 session,
-                Upload.id == upload.id,
-                Upload.state == "open",
-                Upload.received == self.durable,
-                Upload.lease == upload.lease,
+                ROW.id == upload.id,
+                ROW.state == "open",
+                ROW.received == self.durable,
+                ROW.lease == upload.lease,
                 received=self.part.place,
                 state=state,
                 expires_at=self.media.clock.now() + self.media.limits.lifetime,
             )
         if not moved:
             raise _taken_over(find_upload(session, upload.user, upload.id))
+        self.upload = moved
 
 
 def _taken_over(current: UploadStatus) -> Problem:
@@ -188,23 +185,26 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
             placed = media.originals.put_if_absent(path, sha256=upload.sha256, given=True)
         except FileNotFoundError:
             give_up(session, media, upload)  # unless another finisher has settled it meanwhile
-        else:
-            _settle(session, media, upload, placed if isinstance(placed, Placed) else None)
-    return find_upload(session, upload.user, upload.id)
+            return find_upload(session, upload.user, upload.id)
+        settled = _settle(session, media, upload, placed if isinstance(placed, Placed) else None)
+    return settled or find_upload(session, upload.user, upload.id)
 
 
-def _settle(session: Session, media: Media, upload: UploadStatus, placed: Placed | None) -> None:
+def _settle(
+    session: Session, media: Media, upload: UploadStatus, placed: Placed | None
+) -> UploadStatus | None:
+    """As it is settled; None where another finisher was first."""
     state = "verified" if placed else "refused"
-    with transaction(session) as effects:
-        first = change_rows(
+    with take_turn(session, media) as effects:
+        settled = change_rows(
             session,
-            Upload.id == upload.id,
-            Upload.state == "stored",
+            ROW.id == upload.id,
+            ROW.state == "stored",
             state=state,
             finished_at=media.clock.now(),
         )
-        if not first:
-            return
+        if settled is None:
+            return None
         brought = Brought(
             user=upload.user, photo=upload.photo, part=upload.part, sha256=upload.sha256
         )
@@ -212,61 +212,7 @@ def _settle(session: Session, media: Media, upload: UploadStatus, placed: Placed
             note_verified(session, media, brought, placed)
             effects.add(lambda: media.wake(upload.sha256))
         else:
-            _note_arrival(session, media, brought, state)
+            note_arrival(session, media, brought, state)
         clear = media.parts.remove if placed else media.parts.quarantine
         effects.add(lambda: clear(upload.id))
-
-
-def _insert_unless_there(session: Session, row: Base) -> None:
-    """Adds ``row``; somebody else may have been first."""
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError:
-        return
-
-
-def _note_blob(session: Session, media: Media, placed: Placed) -> None:
-    """The row of bytes that were just hashed; good ones make up for what was found of them."""
-    now = media.clock.now()
-    known = session.scalar(select(Blob).where(Blob.sha256 == placed.sha256))
-    if known is None:
-        blob = Blob(sha256=placed.sha256, bytes=placed.bytes, placed_at=now, hashed_at=now)
-        _insert_unless_there(session, blob)
-        # M4: whoever removes bytes without a row holds rows off; these may be just gone.
-        if media.originals.head(placed.sha256) is None:
-            raise Problem("unavailable")
-    elif known.fault:
-        known.fault, known.place, known.hashed_at = None, "local", now
-
-
-def note_verified(session: Session, media: Media, brought: Brought, placed: Placed) -> None:
-    """Notes that these bytes are durable and have their hash (M4); the caller commits."""
-    _note_blob(session, media, placed)
-    _note_arrival(session, media, brought, "verified")
-
-
-def _note_arrival(session: Session, media: Media, brought: Brought, state: str) -> None:
-    """Remembers the result for the record's keeper; good bytes outweigh a later bad upload."""
-    same = (
-        Arrival.photo == brought.photo,
-        Arrival.user == brought.user,
-        Arrival.part == brought.part,
-    )
-    now = media.clock.now()
-    fresh = Arrival(
-        photo=brought.photo,
-        user=brought.user,
-        part=brought.part,
-        sha256=brought.sha256,
-        state="refused",
-        at=now,
-    )
-    if session.scalar(select(Arrival.key).where(*same)) is None:
-        _insert_unless_there(session, fresh)
-    row = session.scalars(select(Arrival).where(*same).with_for_update()).one()
-    if row.state == "verified" and state == "refused":
-        return
-    row.sha256, row.state, row.at = brought.sha256, state, now
-    row.turn, row.tries = row.turn + 1, 0
-    row.due_at = now if brought.part == "original" else None
+    return settled

@@ -1,10 +1,11 @@
 """Tells the keeper of a record what became of its bytes, again and again until it was told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
+from typing import cast
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.orm import Session
 
 from server.db import transaction
@@ -15,29 +16,70 @@ from server.media.tables import Arrival
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=6)
 
+ROW = cast("Table", Arrival.__table__).c
+NOTED = (
+    update(cast("Table", Arrival.__table__))
+    .where(ROW.key == bindparam("key_"), ROW.turn == bindparam("turn_"))
+    .values(due_at=bindparam("due_at"), tries=bindparam("tries"))
+)
+
 log = structlog.get_logger()
 
 
-def tell_due(
-    session: Session, media: Media, tell: Callable[[Due], bool], *, limit: int = 100
-) -> int:
-    """Hands each due arrival to ``tell``; where it says False, tries later, more and more rarely.
+Tell = Callable[[Sequence[Due]], Collection[int]]
+"""Tells the keeper of each record, no record twice; the keys of those that need no more telling."""
+
+
+def tell_due(session: Session, media: Media, tell: Tell, *, limit: int = 100) -> int:
+    """Hands what is due to ``tell``; what that leaves out is due later, more and more rarely.
 
     The record of a photo may come long after its bytes: a create that waits for its parent.
-    Returns how many were told.
+    Requests that come together are told together. Returns how many were told.
     """
+    session.rollback()  # no connection is held while others tell
+    return media.telling.run(lambda: _tell_all(session, media, tell, limit))
+
+
+def _tell_all(session: Session, media: Media, tell: Tell, limit: int) -> int:
+    waiting = find_due(session, media.clock.now(), limit)
     told = 0
-    for due in find_due(session, media.clock.now(), limit):
-        done = _tell(session, tell, due)
-        told += done
-        wait = min(FIRST_WAIT * 2 ** min(due.tries, 12), LONGEST_WAIT)
-        with transaction(session):
-            session.execute(
-                update(Arrival)
-                .where(Arrival.key == due.key, Arrival.turn == due.turn)
-                .values(due_at=None if done else media.clock.now() + wait, tries=due.tries + 1)
-            )
+    while waiting:
+        batch = _first_of_each(waiting)
+        done = _told(session, tell, batch)
+        _note_told(session, media, batch, done)
+        told += len(done)
+        seen = {due.key for due in batch}
+        waiting = [due for due in waiting if due.key not in seen]
     return told
+
+
+def _first_of_each(waiting: Sequence[Due]) -> list[Due]:
+    firsts: dict[str, Due] = {}
+    for due in waiting:
+        firsts.setdefault(due.photo, due)
+    return list(firsts.values())
+
+
+def _note_told(session: Session, media: Media, batch: Sequence[Due], done: Collection[int]) -> None:
+    now = media.clock.now()
+    with transaction(session):
+        session.execute(
+            NOTED,
+            [
+                {
+                    "key_": due.key,
+                    "turn_": due.turn,
+                    "due_at": None if due.key in done else now + _wait(due),
+                    "tries": due.tries + 1,
+                }
+                for due in batch
+            ],
+        )
+
+
+def _wait(due: Due) -> timedelta:
+    doubled: timedelta = FIRST_WAIT * 2 ** min(due.tries, 12)
+    return min(doubled, LONGEST_WAIT)
 
 
 def tell_again(session: Session, media: Media, sha256: str) -> None:
@@ -49,11 +91,13 @@ def tell_again(session: Session, media: Media, sha256: str) -> None:
     )
 
 
-def _tell(session: Session, tell: Callable[[Due], bool], due: Due) -> bool:
-    """P8: one that fails is tried later and never stands in the way of the others."""
+def _told(session: Session, tell: Tell, batch: Sequence[Due]) -> set[int]:
+    """P8: where one of several fails each is told by itself, and it stands in nobody's way."""
     try:
-        return tell(due)
+        return set(tell(batch))
     except Exception:
         session.rollback()
-        log.exception("telling_failed", photo=due.photo)
-        return False
+        if len(batch) == 1:
+            log.exception("telling_failed", photo=batch[0].photo)
+            return set()
+    return set().union(*(_told(session, tell, [due]) for due in batch))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, CursorResult, func, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,24 @@ from server.media.tables import Upload
 
 State = Literal["open", "stored", "verified", "refused", "gone"]
 UNFINISHED = ("open", "stored")
+TABLE = cast("Table", Upload.__table__)
+ROW = TABLE.c
+STATUS = (
+    ROW.id,
+    ROW.user,
+    ROW.photo,
+    ROW.part,
+    ROW.sha256,
+    ROW.length,
+    ROW.partial,
+    ROW.joins,
+    ROW.received,
+    ROW.lease,
+    ROW.state,
+    ROW.expires_at,
+)
+BY_ID = select(*STATUS).where(ROW.id == bindparam("id_"), ROW.user == bindparam("user_"))
+BY_KEY = select(*STATUS).where(ROW.user == bindparam("user_"), ROW.upload == bindparam("key_"))
 QUOTA_RETRY_SECONDS = 600
 
 
@@ -63,8 +81,8 @@ class UploadStatus:
         return self.state == "open" or (self.partial and self.state == "stored")
 
 
-def to_status(row: Upload) -> UploadStatus:
-    """The row as a value."""
+def to_status(row: Any) -> UploadStatus:
+    """The row, an entity or one of ``STATUS``, as a value."""
     return UploadStatus(
         id=row.id,
         user=row.user,
@@ -81,11 +99,13 @@ def to_status(row: Upload) -> UploadStatus:
     )
 
 
-def change_rows(session: Session, *where: ColumnElement[bool], **values: Any) -> bool:
-    """Updates uploads by compare-and-set; whether there was one to update."""
-    statement = update(Upload).where(*where).values(**values)
-    result = session.execute(statement.execution_options(synchronize_session=False))
-    return cast("CursorResult[Any]", result).rowcount > 0
+def change_rows(
+    session: Session, *where: ColumnElement[bool], **values: Any
+) -> UploadStatus | None:
+    """Updates an upload by compare-and-set: as it stands then, None where there was none."""
+    changed = update(TABLE).where(*where).values(**values).returning(*STATUS)
+    row = session.execute(changed).one_or_none()
+    return None if row is None else to_status(row)
 
 
 @contextmanager
@@ -110,10 +130,10 @@ def create_upload(session: Session, media: Media, wish: Wish) -> UploadStatus:
     found = find_live(session, media, wish)
     if found is None:
         try:
-            _insert(session, media, wish)
+            return _insert(session, media, wish)
         except IntegrityError:  # the same request came twice at once, and the other one made it
             session.rollback()
-        found = _find_by_key(session, wish)
+            found = _find_by_key(session, wish)
     if found is None:
         raise Problem("unavailable")
     same = (found.photo, found.part, found.partial, found.joins)
@@ -135,45 +155,43 @@ def find_live(session: Session, media: Media, wish: Wish) -> UploadStatus | None
 
 
 def _find_by_key(session: Session, wish: Wish) -> UploadStatus | None:
-    row = session.scalar(
-        select(Upload)
-        .where(Upload.user == wish.user, Upload.upload == wish.upload)
-        .execution_options(populate_existing=True)
-    )
+    given = {"user_": wish.user, "key_": wish.upload}
+    row = session.execute(BY_KEY, given).one_or_none()
     return None if row is None else to_status(row)
 
 
-def _insert(session: Session, media: Media, wish: Wish) -> None:
+def _insert(session: Session, media: Media, wish: Wish) -> UploadStatus:
     now = media.clock.now()
+    values = {
+        "id": media.ids.new(),
+        "user": wish.user,
+        "upload": wish.upload,
+        "photo": wish.photo,
+        "part": wish.part,
+        "sha256": wish.sha256,
+        "type": wish.type,
+        "length": wish.length,
+        "partial": wish.partial,
+        "joins": list(wish.joins) or None,
+        "received": 0,
+        "lease": 0,
+        "state": "stored" if wish.length == 0 else "open",
+        "created_at": now,
+        "expires_at": now + media.limits.lifetime,
+    }
     with take_turn(session, media):
         if not wish.joins:  # the room for those is taken by what they are made of
             _check_quota(session, media, wish)
-        session.add(
-            Upload(
-                id=media.ids.new(),
-                user=wish.user,
-                upload=wish.upload,
-                photo=wish.photo,
-                part=wish.part,
-                sha256=wish.sha256,
-                type=wish.type,
-                length=wish.length,
-                partial=wish.partial,
-                joins=list(wish.joins) or None,
-                state="stored" if wish.length == 0 else "open",
-                created_at=now,
-                expires_at=now + media.limits.lifetime,
-            )
-        )
+        return to_status(session.execute(insert(TABLE).values(values).returning(*STATUS)).one())
 
 
 def _check_quota(session: Session, media: Media, wish: Wish) -> None:
     """A16: one person cannot fill the disk; an unknown length counts as the longest."""
     limits = media.limits
-    length = func.coalesce(Upload.length, limits.upload_bytes)
+    length = func.coalesce(ROW.length, limits.upload_bytes)
     held = select(func.count(), func.coalesce(func.sum(length), 0))
     count, total = session.execute(
-        held.where(Upload.user == wish.user, Upload.state.in_(UNFINISHED))
+        held.where(ROW.user == wish.user, ROW.state.in_(UNFINISHED))
     ).one()
     wanted = limits.upload_bytes if wish.length is None else wish.length
     if count >= limits.open_uploads or int(total) + wanted > limits.open_bytes:
@@ -184,11 +202,7 @@ def find_upload(session: Session, user: str, upload: str) -> UploadStatus:
     """The upload with id ``upload``. *Raises* ``not_found`` also for another user's (P5)."""
     if not is_uuid7(upload):  # A15: nothing else is looked for
         raise Problem("not_found")
-    row = session.scalar(
-        select(Upload)
-        .where(Upload.id == upload, Upload.user == user)
-        .execution_options(populate_existing=True)
-    )
+    row = session.execute(BY_ID, {"id_": upload, "user_": user}).one_or_none()
     if row is None:
         raise Problem("not_found")
     return to_status(row)
@@ -233,13 +247,15 @@ def take_over(
     with take_turn(session, media):
         taken = change_rows(
             session,
-            Upload.id == upload.id,
-            Upload.state == "open",
-            *([] if offset is None else [Upload.received == offset]),
-            lease=Upload.lease + 1,
+            ROW.id == upload.id,
+            ROW.state == "open",
+            *([] if offset is None else [ROW.received == offset]),
+            lease=ROW.lease + 1,
         )
-        current = find_upload(session, upload.user, upload.id)
-    if not taken and offset is not None:
+    if taken:
+        return taken
+    current = find_upload(session, upload.user, upload.id)
+    if offset is not None:
         raise Problem("offset_mismatch", extra={"offset": current.received})
     return current
 
@@ -254,8 +270,8 @@ def set_length(session: Session, media: Media, upload: UploadStatus, length: int
         raise Problem("too_large", extra={"limit": media.limits.upload_bytes})
     if upload.length is None and length >= upload.received:
         with take_turn(session, media):
-            unsettled = (Upload.id == upload.id, Upload.length.is_(None))
-            change_rows(session, *unsettled, Upload.received <= length, length=length)
+            unsettled = (ROW.id == upload.id, ROW.length.is_(None))
+            change_rows(session, *unsettled, ROW.received <= length, length=length)
         upload = find_upload(session, upload.user, upload.id)
     if upload.length != length:
         raise Problem("bad_request", detail="Upload-Length does not fit this upload.")
@@ -277,10 +293,10 @@ def _end(session: Session, media: Media, upload: UploadStatus, states: tuple[str
     with take_turn(session, media) as effects:
         ended = change_rows(
             session,
-            Upload.id == upload.id,
-            Upload.state.in_(states),
+            ROW.id == upload.id,
+            ROW.state.in_(states),
             state="gone",
-            upload=Upload.id,
+            upload=ROW.id,
         )
         if ended and upload.state in UNFINISHED:
             effects.add(lambda: media.parts.remove(upload.id))

@@ -9,11 +9,22 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 WAIT_STEPS = 150
 STEP_SECONDS = 0.01
+
+
+class Post:
+    """The place of the newest writer of one upload, among all processes."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def is_held(self) -> bool:
+        """Whether nobody has come since; False also where the upload is over."""
+        return os.fstat(self._descriptor).st_nlink > 0
 
 
 class Writers:
@@ -25,19 +36,26 @@ class Writers:
         self._changing = threading.Lock()
 
     def path(self, upload: str) -> Path:
-        """A file that every writer of ``upload`` has locked, together with the others."""
+        """A file that the newest writer of ``upload`` has made and locked."""
         return self._root / f"{upload}.writer"
 
     @contextmanager
-    def at_work(self, upload: str, stop: Callable[[], object]) -> Iterator[None]:
+    def at_work(self, upload: str, stop: Callable[[], object]) -> Iterator[Post]:
         """Brings bytes meanwhile; ``stop`` makes an end to them, called from another thread."""
-        descriptor = os.open(self.path(upload), os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = self._take_post(upload)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             with self._known(upload, stop):
-                yield
+                yield Post(descriptor)
         finally:
             os.close(descriptor)
+
+    def _take_post(self, upload: str) -> int:
+        """A file of its own, so that whoever had the one before sees that it is gone."""
+        while True:
+            self.forget(upload)
+            with suppress(FileExistsError):  # another one was quicker, and is older now
+                return os.open(self.path(upload), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
 
     @contextmanager
     def _known(self, upload: str, stop: Callable[[], object]) -> Iterator[None]:
@@ -81,7 +99,7 @@ class Writers:
                 stop()
 
     def forget(self, upload: str) -> None:
-        """Nobody writes to this upload any more."""
+        """Nobody has the post any more."""
         self.path(upload).unlink(missing_ok=True)
 
 

@@ -22,6 +22,8 @@ from tests.uploads import BODY, TUS, sha256_of
 SMALL = bytes(range(256)) + b"end"
 PIECE = 100_000
 LARGE = random.Random(3).randbytes(3_000_000)
+ROOM = 10_000_000
+"""More than the files of the store itself take."""
 
 
 @pytest.fixture(scope="module")
@@ -134,19 +136,20 @@ def test_m1_a_server_killed_under_many_uploads_forgets_nothing_it_acknowledged(
 
 
 def test_m1_a_file_that_may_not_grow_is_a_full_disk(server: LiveServer) -> None:
-    photo = declare(server, LARGE)
-    path = begin(server, photo, len(LARGE))
-    assert patch(server, path, 0, LARGE[:1_000_000]).status_code == 204
-    limit(server, 2_000_000)
-    full = patch(server, path, 1_000_000, LARGE[1_000_000:])
+    content = LARGE * 4
+    photo = declare(server, content)
+    path = begin(server, photo, len(content))
+    assert patch(server, path, 0, LARGE).status_code == 204
+    limit(server, ROOM)
+    full = patch(server, path, len(LARGE), content[len(LARGE) :])
     assert (full.status_code, full.json()["code"]) == (507, "disk_full")
     assert int(full.headers["Retry-After"]) > 0
     offset = int(head(server, path).headers["Upload-Offset"])
-    assert 1_000_000 <= offset <= 2_000_000
+    assert len(LARGE) <= offset <= ROOM
     limit(server, resource.RLIM_INFINITY)
-    done = patch(server, path, offset, LARGE[offset:])
+    done = patch(server, path, offset, content[offset:])
     assert done.headers["Upload-State"] == "verified"
-    assert sha256_of(original(server, photo)) == sha256_of(LARGE)
+    assert sha256_of(original(server, photo)) == sha256_of(content)
 
 
 def limit(server: LiveServer, most: int) -> None:

@@ -15,7 +15,7 @@ from server.media.similarity_search import ask_comparison
 from server.people.principal import Principal
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
-from server.sync.queries import StoredRecord, find_record
+from server.sync.queries import StoredRecord, find_records
 
 SERVER = Principal(user="server", name="server", session="")
 TAKEN = frozenset({"applied", "merged"})
@@ -25,7 +25,7 @@ PLACE = frozenset({"lat", "lon"})
 
 def tell_arrivals(session: Session, sync: Sync, media: Media) -> int:
     """Tells the records of photos and signatures what arrived for them; how many were told."""
-    return tell_due(session, media, lambda due: bytes_arrived(session, sync, due))
+    return tell_due(session, media, lambda batch: bytes_arrived(session, sync, batch))
 
 
 def adopt_shown(
@@ -46,31 +46,38 @@ def adopt_shown(
     return adopted
 
 
-def bytes_arrived(session: Session, sync: Sync, due: Due) -> bool:
-    """Brings the record's server-owned fields in step with its bytes; False: try again later.
+def bytes_arrived(session: Session, sync: Sync, batch: Sequence[Due]) -> set[int]:
+    """Brings the records' server-owned fields in step with their bytes; no record twice.
 
-    M4: ``verified`` comes here only from bytes that are durable and have the record's hash.
+    Returns the keys of those that are so now; the others are to be tried again later. M4:
+    ``verified`` comes here only from bytes that are durable and have the record's hash.
     """
-    record = find_record(session, due.photo)
-    if record is None:
-        return False
-    if _is_own(record, due) and record.kind == "photo" and due.content is not None:
-        ask_comparison(session, due.photo, due.sha256)  # before the telling, which may be the last
-    changed = _changed(record, due)
-    if not changed:
-        return True
-    mutation = {
+    records = find_records(session, [due.photo for due in batch])
+    known = [(due, records[due.photo]) for due in batch if due.photo in records]
+    for due, record in known:
+        if _is_own(record, due) and record.kind == "photo" and due.content is not None:
+            # Before the telling, which may be the last.
+            ask_comparison(session, due.photo, due.sha256)
+    news = [(due, record, _changed(record, due)) for due, record in known]
+    pushed = [(due, _patch(sync, record, said)) for due, record, said in news if said]
+    done = {due.key for due, _, said in news if not said}
+    if pushed:
+        envelope = Envelope(sender=SERVER, writer="server")
+        results = push_batch(sync, session, envelope, [patch for _, patch in pushed]).results
+        told = zip(pushed, results, strict=True)
+        done |= {due.key for (due, _), result in told if result.get("outcome") in TAKEN}
+    return done
+
+
+def _patch(sync: Sync, record: StoredRecord, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "id": sync.ids.new(),
         "action": "patch",
         "kind": record.kind,
         "record": record.id,
         "base": record.version,
-        "set": changed,
+        "set": said,
     }
-    [result] = push_batch(
-        sync, session, Envelope(sender=SERVER, writer="server"), [mutation]
-    ).results
-    return result.get("outcome") in TAKEN
 
 
 def _is_own(record: StoredRecord, due: Due) -> bool:

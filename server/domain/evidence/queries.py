@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from server.clock import to_wire
 from server.media.engine import Media
+from server.media.noting import Brought
 from server.media.queries import Held, find_held, find_picture, find_verified
-from server.media.receiving import Brought
 from server.media.similarity_search import pairs_about
 from server.people.principal import Principal
 from server.proof.acknowledgement import is_own, sign
