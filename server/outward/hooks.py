@@ -147,9 +147,10 @@ def replay(session: Session, outward: Outward, hook: str, *, after: int) -> int:
     found, now = need_hook(session, hook), outward.clock.now()
     found.stopped_at = None
     known = set(session.scalars(select(Delivery.event).where(Delivery.hook == hook)))
+    issued = select(Event).where(Event.seq > after).order_by(Event.seq)
     wanted = [
         event.key
-        for event in session.scalars(select(Event).where(Event.seq > after).order_by(Event.seq))
+        for event in session.scalars(issued.execution_options(yield_per=CHUNK))
         if wants(found, event.type, orjson.loads(event.body or "")["data"]["kind"])
     ]
     again = {"next_at": now, "expires_at": now + TRIED_FOR, "settled_at": None, "arrived": False}

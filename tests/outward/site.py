@@ -17,7 +17,7 @@ from server.work.rounds import run_pending
 from tests.company import Company, FixedClock
 from tests.domain.desk import Desk
 from tests.domain.records import receipt
-from tests.outward.receivers import Receiver
+from tests.outward.receivers import PATIENCE_S, Receiver
 from tests.uploads import Carrier
 
 
@@ -65,8 +65,12 @@ class Site:
         return Carrier(self.app.test_client(), handle, self.company.services.ids.new)
 
     def work(self) -> None:
-        """Rounds of the worker until nothing is left that can be done now."""
+        """Rounds of the worker until nothing can be done now, and no answer is outstanding."""
         run_pending(self.app)
+        while flights := list(self.outward.flying.values()):
+            for flight in flights:
+                flight.run.exception(timeout=PATIENCE_S)
+            run_pending(self.app)
 
     def after(self, **span: float) -> None:
         """The same, later."""

@@ -186,7 +186,7 @@ def test_a_worker_that_dies_after_sending_sends_again_under_the_same_id(
     site.receipt()
     with monkeypatch.context() as broken:
         broken.setattr(delivering, "_settle", die)
-        run_round(site.app)
+        site.work()
     site.work()
     assert len(receiver.got) == 1
     site.after(minutes=3)
@@ -205,6 +205,7 @@ def test_two_workers_never_claim_the_same_delivery(
     site.outward.flying.clear()  # another process knows nothing of the first one's runs
     run_round(site.app)
     assert site.outward.flying == {}
+    receiver.wait_for_one()
     receiver.gate.set()
     assert len(receiver.got) == 1
 
