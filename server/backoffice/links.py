@@ -80,11 +80,17 @@ def _page(reader: Principal, sight: Sight, purpose: Purpose, address: str = "") 
         record=sight.record,
         kind=sight.kind,
         label=label_of(sight.kind, sight.record),
-        until=lens.local(actions.expiry_of(services().policy, purpose, now)),
+        until=lens.local(_until(sight, purpose, now)),
         address=address,
         links=[(one, _state(one, now), lens.name(one.link.made_by)) for one in known],
         lens=lens,
     )
+
+
+def _until(sight: Sight, purpose: Purpose, now: datetime) -> datetime:
+    """When a link is over that is made now."""
+    told = actions.expiry_of(services().policy, purpose, now)
+    return queries.expiry(db.session(), purpose, sight.record.id, made_at=now, expires_at=told)
 
 
 def _state(known: queries.Known, now: datetime) -> str:

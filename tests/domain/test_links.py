@@ -24,6 +24,46 @@ def test_x6_what_arrives_up_to_the_end_of_the_term_is_in_time(seconds: int, is_o
     assert not rules.x6_is_open(due, START, due - timedelta(hours=1))
 
 
+@pytest.mark.parametrize(
+    ("clocks", "over"),
+    [
+        ([], 24),
+        ([(1, 25, None)], 25),
+        ([(-5, 19, None)], 19),
+        ([(1, 25, 3)], 25),
+        ([(1, 25, 2), (2, 26, None)], 26),
+        ([(-30, 0, None)], 24),
+        ([(-10, 14, 0)], 24),
+        ([(24, 48, None)], 48),
+        ([(25, 49, None)], 24),
+    ],
+    ids=[
+        "the notice is not recorded",
+        "recorded after the link was made",
+        "recorded before",
+        "answered, and more may come",
+        "recorded again after an undo",
+        "over when the link was made",
+        "answered when the link was made",
+        "recorded in the last moment",
+        "recorded when the link was over",
+    ],
+)
+def test_x6_a_link_is_over_with_the_clock_of_its_case(
+    clocks: list[tuple[int, int, int | None]], over: int
+) -> None:
+    ran = [
+        rules.Clock(
+            opened_at=START + timedelta(hours=opened),
+            due_at=START + timedelta(hours=due),
+            closed_at=None if closed is None else START + timedelta(hours=closed),
+        )
+        for opened, due, closed in clocks
+    ]
+    expiry = rules.x6_expiry(START, START + timedelta(hours=24), ran)
+    assert expiry == START + timedelta(hours=over)
+
+
 def test_x6_a_number_can_be_said_and_is_the_same_every_time() -> None:
     record = IDS.new()
     number = numbers.say_number(record)

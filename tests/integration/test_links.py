@@ -17,6 +17,8 @@ from server.sync.queries import children, find_record, history
 from server.sync.tables import ReusedMutation
 from server.upkeep.verify import verify
 from tests.company import Company, FixedClock
+from tests.domain.desk import Desk
+from tests.domain.records import signature
 from tests.links import PHOTO, Dispute, declared, given, is_number
 from tests.office import Office
 from tests.stores import copy_of, put_back, start_again
@@ -89,6 +91,31 @@ def test_x6_twenty_four_hours_are_counted_to_the_second(
     with pytest.raises(Problem, match="link_over"):
         dispute.hand_in(made, given())
     assert children(dispute.company.store, dispute.case, "rebuttal") == []
+
+
+@on_sqlite
+def test_x6_the_term_of_a_link_runs_from_the_recorded_notice(
+    dispute: Dispute, clock: FixedClock
+) -> None:
+    desk, officer = Desk(dispute.company), dispute.officer
+    for part in ("affected_dealer", "region_manager"):
+        dispute.rep.create("signature", **signature(part, parent=dispute.case))
+    desk.decide(officer, dispute.case, "accepted")
+    made = dispute.make()
+    clock.advance(minutes=20)
+    desk.decide(officer, dispute.case, "notified")
+    due = clock.now() + timedelta(hours=24)
+    clock.advance(hours=3)
+    later = dispute.make()
+    assert dispute.link(made).expires_at == dispute.link(later).expires_at == due
+    clock.advance(hours=20, minutes=59)
+    dispute.hand_in(made, given("a", declared(PHOTO)))
+    assert desk.data(dispute.case)["state"] == "facts"
+    assert dispute.link(made).expires_at == due
+    clock.advance(minutes=1, seconds=1)
+    for over in (made, later):
+        with pytest.raises(Problem, match="link_over"):
+            dispute.hand_in(over, given())
 
 
 @on_sqlite

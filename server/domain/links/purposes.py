@@ -26,6 +26,8 @@ class Purpose:
     """The kind that is handed in, a child of the record."""
     term: str
     """The policy's term by which a link for it runs."""
+    task: str
+    """The task of the record whose clock it runs by, once that runs."""
 
 
 REBUTTAL = Purpose(
@@ -36,6 +38,7 @@ REBUTTAL = Purpose(
     shown=("product", "batch", "quantity", "unit"),
     made="rebuttal",
     term="x6_rebuttal",
+    task="rebuttal",
 )
 """X6: the accused answers a case."""
 

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from server.casework.queries import all_work
 from server.domain.links.purposes import PURPOSES, Purpose
-from server.domain.links.rules import x6_is_open
+from server.domain.links.rules import Clock, x6_expiry, x6_is_open
 from server.domain.links.tables import CaseLink, LinkOpening
 from server.domain.queries import Photo, photos_of
 from server.media.queries import Held, find_picture
@@ -143,18 +144,32 @@ def find_copy(session: Session, policy: Policy, link: Link, name: str, form: str
 
 def _links(session: Session, wanted: ColumnElement[bool]) -> list[Link]:
     rows = session.scalars(select(CaseLink).where(wanted).order_by(CaseLink.id.desc()))
-    return [_link(row) for row in rows if row.purpose in PURPOSES]
+    return [_link(session, row) for row in rows if row.purpose in PURPOSES]
 
 
-def _link(row: CaseLink) -> Link:
+def expiry(
+    session: Session, purpose: Purpose, record: str, *, made_at: datetime, expires_at: datetime
+) -> datetime:
+    """X6: when a link is over that was made then and told to be over at ``expires_at``."""
+    clocks = (
+        Clock(opened_at=work.opened_at, due_at=work.due_at, closed_at=work.closed_at)
+        for work in all_work(session, record)
+        if work.task == purpose.task
+    )
+    return x6_expiry(made_at, expires_at, clocks)
+
+
+def _link(session: Session, row: CaseLink) -> Link:
+    purpose = PURPOSES[row.purpose]
+    over = {"made_at": row.made_at, "expires_at": row.expires_at}
     return Link(
         id=row.id,
-        purpose=PURPOSES[row.purpose],
+        purpose=purpose,
         record=row.record,
         guest=row.guest,
         made_by=row.made_by,
         made_at=row.made_at,
-        expires_at=row.expires_at,
+        expires_at=expiry(session, purpose, row.record, **over),
         revoked_at=row.revoked_at,
     )
 

@@ -1,6 +1,7 @@
 """What follows from a link and from what is handed in by it. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from server.domain.numbers import say_number
@@ -11,6 +12,29 @@ from server.sync.kinds import Change, Data
 def x6_is_open(expires_at: datetime, revoked_at: datetime | None, now: datetime) -> bool:
     """X6: what arrives at the very moment at which the term ends is in time."""
     return revoked_at is None and now <= expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """A term that runs or ran on the record itself."""
+
+    opened_at: datetime
+    due_at: datetime
+    closed_at: datetime | None
+
+
+def x6_expiry(made_at: datetime, expires_at: datetime, clocks: Iterable[Clock]) -> datetime:
+    """X6: when a link is over: with the record's own clock, where one ran when the link was made or
+    began before it was over, since the term runs from the recorded notice; else when it was told
+    to be."""
+    its_own = (
+        clock.due_at
+        for clock in clocks
+        if clock.opened_at <= expires_at
+        and clock.due_at > made_at
+        and (clock.closed_at is None or clock.closed_at > made_at)
+    )
+    return max(its_own, default=expires_at)
 
 
 def x6_derive(change: Change) -> Data:
