@@ -10,7 +10,7 @@ from server.domain.queries import Photo, Signature
 from server.sync.kinds import RecordKind, Registry
 from server.sync.queries import StoredRecord
 
-TITLED_ELSEWHERE = ("record", "version", "tag", "flags", "part", "signer")
+TITLED_ELSEWHERE = ("record", "version", "guidance", "tag", "flags", "part", "signer")
 PREVIEWED = "readable"
 
 
@@ -21,6 +21,9 @@ class Exhibit:
     record: str
     title: str
     state: str
+    version: int
+    guidance: str
+    """V5: what the rep is told of it."""
     has_picture: bool
     """Whether a preview was made from bytes that are verified."""
     has_bytes: bool
@@ -85,6 +88,8 @@ def _exhibit(lens: Lens, kind: RecordKind, told: Mapping[str, Any], *, title: st
         record=told["record"],
         title=title,
         state=lens.choice(state, told["state"]) or told["state"],
+        version=told.get("version", 0),
+        guidance=told.get("guidance") or "",
         has_picture=told["content"] == PREVIEWED,
         has_bytes=told["state"] == "verified",
         flags=words.flags(lens, kind, told["flags"]),

@@ -1,4 +1,7 @@
-"""X8: who works a case, and whether its clock stands still, set from its page."""
+"""X8, V5: who works a case, whether its clock stands still, what is wrong with a photo."""
+
+from collections.abc import Callable
+from functools import partial
 
 from flask import redirect, request, url_for
 
@@ -24,8 +27,25 @@ def handle(principal: Principal, record: str) -> Page:
     values = {name: said or None for name, said in request.form.items() if name == "pause"}
     if "assigned_to" in request.form:
         values["assigned_to"] = principal.user
+    act = partial(actions.handle, services().sync, db.session(), principal)
+    return _shown(principal, record, lambda: act(record, base=base, values=values))
+
+
+@blueprint.post("/records/<record>/photos/<photo>/guidance")
+@signed_in
+def guide_photo(principal: Principal, record: str, photo: str) -> Page:
+    """Tells the rep what is wrong with one photo."""
+    if photo not in {one.record for one in look_at(principal, record).photos}:
+        raise Problem("not_found")
+    base, said = request.form.get("base", 0, type=int), request.form.get("guidance", "").strip()
+    act = partial(actions.guide_photo, services().sync, db.session(), principal)
+    return _shown(principal, record, lambda: act(photo, base=base, guidance=said))
+
+
+def _shown(principal: Principal, record: str, act: Callable[[], int]) -> Page:
+    """Acts, and shows the record as it then is, or what was in the way."""
     try:
-        actions.handle(services().sync, db.session(), principal, record, base=base, values=values)
+        act()
     except Problem as problem:
         if problem.code not in SHOWN:
             raise

@@ -23,6 +23,7 @@ class Behaviour(TypedDict, total=False):
     parent: str
     create_roles: frozenset[Role]
     office_roles: frozenset[Role]
+    opens_with: str
     decide_roles: frozenset[Role]
     reads: frozenset[str]
     check: Callable[[Change, Data | None], FieldErrors]

@@ -41,6 +41,7 @@ class Photo:
     exif: dict[str, Any] | None
     flags: tuple[str, ...]
     note: str | None
+    guidance: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +198,7 @@ def _photo(record: StoredRecord) -> Photo:
         exif=data.get("exif"),
         flags=tuple(data.get("flags", ())),
         note=data.get("note"),
+        guidance=data.get("guidance"),
     )
 
 

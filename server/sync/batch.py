@@ -163,8 +163,8 @@ class Batch:
         return outcome is not None and outcome.is_final
 
     def _may_open(self, head: Head) -> bool:
-        kind = self.registry.get(head.kind)
-        return kind is not None and self.sender.has(kind.office_roles, head.placement.region)
+        roles = self.registry.openers(head.kind, head.fields)
+        return self.sender.has(roles, head.placement.region)
 
     @property
     def author(self) -> Author:

@@ -56,8 +56,7 @@ def may_open(registry: Registry, reader: Principal, record: StoredRecord) -> boo
     """P5: by scope, or by an office role that covers the record's region."""
     if record.scopes & reader.scopes:
         return True
-    kind = registry.get(record.kind)
-    return kind is not None and reader.has(kind.office_roles, record.region)
+    return reader.has(registry.openers(record.kind, record.data), record.region)
 
 
 def last_fork(session: Session, device: str) -> datetime | None:

@@ -96,6 +96,7 @@ def conflict_kind() -> RecordKind:
         en="Conflict",
         create_roles=frozenset(),
         office_roles=SEES_EVIDENCE,
+        opens_with="record_kind",
         summary=("record_kind", "fields", "state"),
         label="record_kind",
     )
@@ -111,6 +112,7 @@ def parked_kind(policy: Policy) -> RecordKind:
         en="Parked mutation",
         create_roles=frozenset(),
         office_roles=SEES_EVIDENCE,
+        opens_with="record_kind",
         check=dismissed_by_manager,
         follow=follow_target,
         waits=lambda change: ask_manager(change, item),

@@ -1,7 +1,7 @@
 """The shapes of a photo (PROTOCOL *Photos*, X2) and of a signature (V3, X3). Shapes only."""
 
 from server.domain import shapes
-from server.domain.shapes import SERVER, Names, Shape
+from server.domain.shapes import OFFICE, SERVER, Names, Shape
 from server.domain.vocabulary import BYTES_FLAGS, PARTS, PHOTO_ADVICE, PHOTO_FLAGS, TAGS
 
 SOURCES = {
@@ -99,6 +99,9 @@ def photo_schema(parents: Names) -> type[Shape]:
         tag = shapes.choice("内容标签", "Tag", TAGS)
         source = shapes.choice("来源", "Source", SOURCES, required=True, rule="frozen")
         note = shapes.text("说明", "Note", limit=1000)
+        guidance = shapes.text(
+            "指导", "Guidance", limit=1000, writers=OFFICE, rule="authority", owner="office"
+        )
         preview_sha256 = shapes.sha256("预览 SHA-256", "Preview SHA-256", rule="frozen")
         sharpness = shapes.integer("清晰度", "Sharpness", writers=SERVER)
         brightness = shapes.integer("亮度", "Brightness", writers=SERVER)

@@ -78,7 +78,7 @@ def _decidable(sync: Sync, session: Session, reviewer: Principal, record: str) -
     """P5: a record that the reviewer may not open answers like one that does not exist."""
     seen = queries.find_record(session, record)
     kind = sync.registry.get(seen.kind) if seen else None
-    if seen is None or kind is None or not reviewer.has(kind.office_roles, seen.region):
+    if seen is None or kind is None or not queries.may_open(sync.registry, reviewer, seen):
         raise Problem("not_found")
     if not reviewer.has(kind.decide_roles, seen.region):
         raise Problem("forbidden")
@@ -113,6 +113,25 @@ def handle(
     seen = _decidable(sync, session, reviewer, record)
     told = {name: value for name, value in values.items() if name in HANDLING}
     return write_strictly(sync, session, reviewer, seen, base=base, values=told)
+
+
+def guide_photo(
+    sync: Sync, session: Session, reviewer: Principal, photo: str, *, base: int, guidance: str
+) -> int:
+    """V5, B2: says what is wrong with one photo; the photo's new version.
+
+    For whoever decides the record above it. Raises Problem ``not_found``, ``forbidden``,
+    ``validation``, and ``wrong_state`` where anybody changed the photo since ``base``.
+    """
+    seen = queries.find_record(session, photo)
+    if seen is None or "guidance" not in sync.registry.kinds[seen.kind].fields:
+        raise Problem("not_found")
+    above = _decidable(sync, session, reviewer, str(seen.data.get("parent")))
+    if seen.region != above.region:
+        raise Problem("not_found")
+    return write_strictly(
+        sync, session, reviewer, seen, base=base, values={"guidance": guidance or None}
+    )
 
 
 def write_strictly(
