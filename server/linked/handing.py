@@ -63,10 +63,9 @@ def _read_form() -> Filled:
     files = [file for file in request.files.getlist("photos") if file.filename]
     if len(files) > len(ids):
         raise Problem("validation", fields={"photos": f"too_many:{len(ids)}"})
-    contents = {id_: file.read() for id_, file in zip(ids, files, strict=False)}
-    photos = tuple(
-        _declared(id_, file, contents[id_]) for id_, file in zip(ids, files, strict=False)
-    )
+    named = dict(zip(ids, files, strict=False))
+    contents = {id_: file.read() for id_, file in named.items()}
+    photos = tuple(_declared(id_, file, contents[id_]) for id_, file in named.items())
     text = request.form.get("text", "").replace("\r\n", "\n")
     return Filled(Given(id=request.form.get("id", ""), text=text, photos=photos), contents)
 
