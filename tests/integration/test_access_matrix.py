@@ -15,7 +15,7 @@ from tests.company import Company
 
 MATRIX = tomllib.loads(Path(__file__).parents[1].joinpath("access_matrix.toml").read_text("utf-8"))
 ANSWERS = {"yes", "no", "sign in"}
-PLACE = {"form": "original"}
+PLACE = {"form": "original", "version": 1}
 UNKNOWN_ID = "019cac2a-0000-7000-8000-000000000000"
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
