@@ -127,12 +127,9 @@ def test_attack_24_a_name_that_has_become_private_is_refused_when_sending() -> N
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://localhost/", "http://10.0.0.1/"])
-def test_attack_24_such_an_address_cannot_be_saved(
-    site: Site, receiver: Receiver, url: str
-) -> None:
+def test_attack_24_such_an_address_cannot_be_saved(site: Site, receiver: Receiver) -> None:
     stranger = Receiver(port=receiver.port + 1)
-    for wrong in (url, stranger.url):
+    for wrong in ("https://127.0.0.1/", "https://localhost/", "http://10.0.0.1/", stranger.url):
         with pytest.raises(Problem) as refused, transaction(site.store):
             add_hook(site.store, site.outward, wrong)
         assert refused.value.fields == {"url": "address"}

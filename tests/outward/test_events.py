@@ -16,6 +16,8 @@ from tests.outward.site import Site
 from tests.pictures import draw
 from tests.uploads import Carrier, created, photo_values, receipt_values
 
+on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+
 CREATED, CHANGED, DECIDED = "case.created", "case.changed_state", "case.decided"
 
 
@@ -55,6 +57,7 @@ def test_incident_14_no_event_goes_out_before_all_attachments_have_arrived(
     assert site.held == []
 
 
+@on_sqlite
 def test_incident_14_bytes_that_were_refused_are_waited_for_and_a_withdrawn_photo_is_not(
     site: Site, receiver: Receiver
 ) -> None:
@@ -72,6 +75,7 @@ def test_incident_14_bytes_that_were_refused_are_waited_for_and_a_withdrawn_phot
     assert receiver.got[0].event["data"]["attachments"] == []
 
 
+@on_sqlite
 def test_a_change_of_state_and_a_decision_follow_the_creation_in_their_order(
     site: Site, receiver: Receiver
 ) -> None:
@@ -86,6 +90,7 @@ def test_a_change_of_state_and_a_decision_follow_the_creation_in_their_order(
     assert decided["link"].endswith(f"/office/records/{record}")
 
 
+@on_sqlite
 def test_k4_an_event_says_nothing_of_what_the_record_says(site: Site, receiver: Receiver) -> None:
     site.hook(receiver)
     site.decide(site.receipt())
@@ -95,6 +100,7 @@ def test_k4_an_event_says_nothing_of_what_the_record_says(site: Site, receiver: 
         assert secret not in said
 
 
+@on_sqlite
 def test_b2_a_decision_is_heard_of_when_it_can_no_longer_be_taken_back(
     site: Site, receiver: Receiver
 ) -> None:
@@ -152,6 +158,7 @@ def test_nothing_is_lost_and_nothing_doubled_where_the_worker_breaks_off(
     assert len(receiver.got) == len(set(receiver.ids)) == 3
 
 
+@on_sqlite
 def test_an_event_has_the_same_id_when_it_is_taken_down_again(
     site: Site, receiver: Receiver
 ) -> None:
@@ -210,6 +217,7 @@ def test_two_workers_never_claim_the_same_delivery(
     assert len(receiver.got) == 1
 
 
+@on_sqlite
 def test_what_a_rep_takes_back_is_told(site: Site, receiver: Receiver) -> None:
     site.hook(receiver)
     record = site.receipt()
@@ -244,6 +252,7 @@ def arrive(site: Site, record: str) -> None:
     assert site.desk.send(SERVER, wire, writer="server")["outcome"] in {"applied", "merged"}
 
 
+@on_sqlite
 def test_incident_14_what_hangs_beneath_a_report_is_waited_for_too(
     site: Site, receiver: Receiver
 ) -> None:
@@ -260,6 +269,7 @@ def test_incident_14_what_hangs_beneath_a_report_is_waited_for_too(
     assert [one["record"] for one in receiver.got[0].event["data"]["attachments"]] == [shot]
 
 
+@on_sqlite
 def test_a_case_that_goes_through_states_is_decided_by_the_verdict_that_ends_it(
     site: Site, receiver: Receiver
 ) -> None:

@@ -78,7 +78,7 @@ def test_the_secret_and_the_token_are_not_readable_in_the_store(
 
 
 @on_sqlite
-@pytest.mark.parametrize("status", [301, 302, 307, 400, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [307, 404, 503])
 def test_anything_but_2xx_is_tried_again_and_a_redirect_is_not_followed(
     site: Site, receiver: Receiver, second: Receiver, status: int
 ) -> None:
@@ -197,13 +197,10 @@ def test_a_hook_gets_the_types_and_kinds_that_it_asked_for(
 
 
 @on_sqlite
-@pytest.mark.parametrize("wanted", [{"types": ["case.eaten"]}, {"kinds": ["unicorn"]}])
-def test_a_type_or_kind_that_does_not_exist_is_refused(
-    site: Site, receiver: Receiver, wanted: dict[str, list[str]]
-) -> None:
+def test_a_type_or_kind_that_does_not_exist_is_refused(site: Site, receiver: Receiver) -> None:
     with pytest.raises(Problem) as refused:
-        site.hook(receiver, **wanted)
-    assert refused.value.code == "validation"
+        site.hook(receiver, types=["case.eaten"], kinds=["unicorn"])
+    assert refused.value.fields == {"type": "choice", "kind": "choice"}
 
 
 @on_sqlite
@@ -281,10 +278,10 @@ def test_events_are_read_by_cursor_with_the_token_of_the_hook(
 
 
 @on_sqlite
-@pytest.mark.parametrize("token", ["", "Bearer ", "Bearer nonsense", "Basic abc"])
-def test_events_are_for_nobody_without_a_token(app: Flask, token: str) -> None:
-    answer = app.test_client().get("/v1/events", headers={"Authorization": token})
-    assert answer.status_code == 401
+def test_events_are_for_nobody_without_a_token(app: Flask) -> None:
+    for token in ("", "Bearer ", "Bearer nonsense", "Basic abc"):
+        answer = app.test_client().get("/v1/events", headers={"Authorization": token})
+        assert answer.status_code == 401
 
 
 @on_sqlite

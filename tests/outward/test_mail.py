@@ -259,11 +259,8 @@ class TestWithAPassword:
         assert answers == {"SMTPNotSupportedError"}
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["wang", "a@b@c", "<a@b.example>", "a@b.example, c@d.example", "a b@c", "a@b\nBcc: c"],
-)
-def test_what_is_no_single_address_is_refused(site: Site, address: str) -> None:
+def test_what_is_no_single_address_is_refused(site: Site) -> None:
     user = site.store.get_one(User, site.rep.user)
-    with pytest.raises(Problem), transaction(site.store):
-        addressees.set_email(site.store, user, address, now=site.clock.now())
+    for wrong in ("wang", "a@b@c", "<a@b.example>", "a@b.example, c@d.example", "a b@c", "a@b\nc"):
+        with pytest.raises(Problem), transaction(site.store):
+            addressees.set_email(site.store, user, wrong, now=site.clock.now())
