@@ -35,11 +35,15 @@ def review_queue(store: Store, services: Services, user: str) -> Counter[str]:
     verdicts = cycle(PATTERN)
     given: Counter[str] = Counter()
     for number, row in enumerate(waiting, start=1):
-        kind = row.kind
         is_left = number % LEFT_OPEN == 0 or number == len(waiting)
-        if not is_left and reviewer.has(kind.decide_roles, row.record.region):
+        if not is_left and _may_decide(reviewer, row):
             given[_decide(store, services, reviewer, row, next(verdicts))] += 1
     return given
+
+
+def _may_decide(reviewer: Principal, row: queries.QueueRow) -> bool:
+    """Whether a plain review is asked of ``reviewer``; cases wait for whoever looks."""
+    return row.kind.machine is None and reviewer.has(row.kind.decide_roles, row.record.region)
 
 
 def _decide(
