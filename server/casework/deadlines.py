@@ -1,4 +1,4 @@
-"""X8: clocks with a start, a warning, a due time, pauses and an end, from values alone. Pure.
+"""X8: when clocks warn and are due, through their pauses, and how field terms were kept. Pure.
 
 What is stored of a clock, and who is told when it runs out, is not decided here.
 """
@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from server.casework.calendars import ALWAYS, Calendar, add_time, time_between
-from server.values import Value, replace
+from server.values import Value
 
-Standing = Literal["running", "warned", "paused", "missed", "ended_in_time", "ended_late"]
 FieldVerdict = Literal["made_in_time", "made_late", "arrived_late", "uncertain"]
 
 
@@ -33,7 +32,6 @@ class Clock(Value, frozen=True):
     """How long before it is due somebody is reminded."""
     pauses: tuple[Pause, ...] = ()
     """In any order; they may overlap."""
-    ended_at: datetime | None = None
 
 
 def due_at(clock: Clock) -> datetime | None:
@@ -44,41 +42,6 @@ def due_at(clock: Clock) -> datetime | None:
 def warn_at(clock: Clock) -> datetime | None:
     """The instant at which no more than ``warn`` is left; None while it is paused before."""
     return _passed_at(clock, clock.term - clock.warn)
-
-
-def remaining(clock: Clock, at: datetime) -> timedelta:
-    """What is left of the term at ``at``, in working time; below zero once it is overdue."""
-    used = timedelta()
-    for begin, end in _runs(clock):
-        used += time_between(clock.calendar, begin, at if end is None else min(at, end))
-    return clock.term - used
-
-
-def standing(clock: Clock, now: datetime) -> Standing:
-    """How the clock stands at ``now``; what came after ``now`` is not known then.
-
-    X6: an end at the very instant at which it is due is in time, any later one is late.
-    """
-    known = _as_of(clock, now)
-    due = due_at(known)
-    if known.ended_at is not None:
-        return "ended_late" if due is not None and known.ended_at > due else "ended_in_time"
-    if due is None:
-        return "paused"
-    if now > due:
-        return "missed"
-    warned = warn_at(known)
-    return "warned" if warned is not None and now >= warned else "running"
-
-
-def _as_of(clock: Clock, now: datetime) -> Clock:
-    pauses = tuple(
-        replace(pause, end=None) if pause.end is not None and pause.end > now else pause
-        for pause in clock.pauses
-        if pause.start <= now
-    )
-    ended = clock.ended_at if clock.ended_at is not None and clock.ended_at <= now else None
-    return replace(clock, pauses=pauses, ended_at=ended)
 
 
 def _passed_at(clock: Clock, amount: timedelta) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from server.casework.calendars import add_time, time_between
+from server.casework.deadlines import Clock, Pause, due_at, warn_at
 from server.casework.items import OpenItem
 from server.casework.tables import Item
 from server.clock import from_wire, to_wire
@@ -93,10 +93,20 @@ def _start(item: OpenItem, at: datetime) -> Row:
     )  # fmt: skip
 
 
-def _times(item: OpenItem, start: datetime, left: timedelta) -> tuple[str, str, str]:
-    """When a clock with ``left`` to go from ``start`` warns, is due, and says something next."""
-    warn = add_time(item.calendar, start, max(left - item.warn, timedelta(0)))
-    due = add_time(item.calendar, start, left)
+def _times(
+    item: OpenItem, start: datetime, term: timedelta, pauses: Sequence[Pause] = ()
+) -> tuple[str, str, str]:
+    """When a clock whose pauses have all ended warns, is due, and says something next."""
+    clock = Clock(
+        started_at=start,
+        term=term,
+        calendar=item.calendar,
+        warn=item.warn,
+        pauses=tuple(pauses),
+    )
+    warn, due = warn_at(clock), due_at(clock)
+    if warn is None or due is None:
+        raise ValueError("a clock that stands still is not due")
     return to_wire(warn), to_wire(due), to_wire(warn) if item.warn else after(due)
 
 
@@ -119,12 +129,12 @@ def _go_on(row: Item, item: OpenItem | None, *, by: str, at: datetime) -> None:
 
 def _resume(row: Item, item: OpenItem, at: datetime) -> None:
     """X8: what was left when the clock stood still is left now; one that was missed stays so."""
-    stood = from_wire(str(row.paused_at))
     row.pauses = [*(row.pauses or ()), [row.paused_at, to_wire(at), row.pause]]
     row.paused_at = row.pause = None
-    if row.missed_at is None and stood < from_wire(row.due_at):
-        left = time_between(item.calendar, stood, from_wire(row.due_at))
-        row.warn_at, row.due_at, row.next_at = _times(item, at, left)
+    if row.missed_at is None:
+        pauses = [Pause(start=from_wire(a), end=from_wire(b), reason=c) for a, b, c in row.pauses]
+        begun, term = from_wire(row.opened_at), timedelta(seconds=row.term_seconds)
+        row.warn_at, row.due_at, row.next_at = _times(item, begun, term, pauses)
 
 
 def move(session: Session, regions: Mapping[str, str | None]) -> None:

@@ -91,13 +91,6 @@ class Course:
                 return None
         return None
 
-    def left(self, at: datetime) -> int:
-        """Seconds that are left at ``at``."""
-        for now, used, _for_ever in self._used():
-            if now >= at:
-                return self.term - used
-        return self.term
-
     def looks(self, at: datetime) -> str:
         """How it stands at ``at``, from what is known by then."""
         begun = [(begin, end) for begin, end in self.pauses if begin <= at]
@@ -110,7 +103,7 @@ class Course:
             if due or now >= at or for_ever:
                 break
         if self.end is not None and self.end <= at:
-            return "ended_late" if due and due < self.end else "ended_in_time"
+            return "done_late" if due and due < self.end else "done"
         if due is None and for_ever:
             return "paused"
         if due and due < at:
