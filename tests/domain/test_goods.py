@@ -24,6 +24,7 @@ from server.domain.goods.rules import (
     k6_end,
     k6_licence_at,
     k6_renew_from,
+    pieces_by_product,
     to_pieces,
     x5_accused,
     x5_proposed_answers,
@@ -166,6 +167,14 @@ def test_x13_quantities_become_pieces_exactly(
 def test_x13_thirds_of_a_piece_add_up_to_whole_ones() -> None:
     [share] = x13_pieces(traced([line(1, unit="bag")] * 60, [answer("A")]))
     assert share.pieces == 20
+
+
+def test_x12_x13_pieces_of_a_product_are_summed_as_far_as_each_line_can_be_counted() -> None:
+    lines = [line(12, unit="bottle"), line(2, product="茶"), line(3, product="面")]
+    assert pieces_by_product(lines, PRODUCTS) == {"T-1": 3, "面": 3}
+    unknown = line(1, unit="can")
+    for mixed in ([unknown, *lines], [*lines, unknown]):
+        assert pieces_by_product(mixed, PRODUCTS) == {"T-1": None, "面": 3}
 
 
 def test_x13_an_unknown_product_is_counted_in_pieces_only() -> None:
