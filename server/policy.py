@@ -143,6 +143,7 @@ class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     required_tags: tuple[str, ...]
     required_signatures: tuple[str, ...]
     signature_stand_ins: dict[str, tuple[str, ...]]
+    least_pieces: Positive
     zone: str
     centre_level: Words
     alliances: dict[Code, tuple[str, ...]]

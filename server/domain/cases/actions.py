@@ -1,21 +1,26 @@
 """What the server does with market cases as time goes by: the same push as a device."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session
 
 from server.domain.cases import queries
+from server.domain.cases.checks import Result
 from server.domain.cases.looking import Look
-from server.domain.review.actions import write_version
+from server.domain.cases.machines import MARKET, REGION
+from server.domain.review.actions import write_strictly, write_version
+from server.errors import Problem
 from server.people.principal import Principal
 from server.people.regions import load_tree
 from server.policy import Policy
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
-from server.sync.queries import StoredRecord, find_records
+from server.sync.queries import StoredRecord, find_record, find_records, may_open
 
+OVERRIDES = MARKET | REGION
 SERVER = Principal(user="server", name="server", session="")
 
 log = structlog.get_logger()
@@ -51,6 +56,34 @@ def look_at_cases(session: Session, sync: Sync, policy: Policy) -> int:
         write(session, sync, case, look.findings(case))
 
     return sum(_try(session, case, take) for case in fresh)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """X4: what a person says of one point of the check, on the version that was seen."""
+
+    case: str
+    base: int
+    point: str
+    result: Result
+    reason: str
+
+
+def override_point(session: Session, sync: Sync, by: Principal, said: Override) -> int:
+    """Writes what ``by`` says of a point beside the machine's word; the case's new version.
+
+    *Raises* ``not_found``, ``forbidden``, ``validation`` without a reason or once the intake is
+    over, and ``wrong_state`` where anybody wrote since ``base``.
+    """
+    case = find_record(session, said.case)
+    if case is None or not may_open(sync.registry, by, case) or case.kind != queries.CASE:
+        raise Problem("not_found")
+    if not by.has(OVERRIDES, case.region):
+        raise Problem("forbidden")
+    told = {"point": said.point, "result": said.result, "reason": said.reason, "by": by.user}
+    others = [one for one in case.data.get("overrides", ()) if one["point"] != said.point]
+    values = {"overrides": [*others, told]}
+    return write_strictly(sync, session, by, case, base=said.base, values=values)
 
 
 def _try(session: Session, case: StoredRecord, act: Callable[[StoredRecord], object]) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from server.casework.machine import Condition
 from server.domain.cases import rules
-from server.domain.cases.machines import CROSS_REGION, RETURNED, UNSIGNED, WITHDRAW
+from server.domain.cases.checks import with_overrides
+from server.domain.cases.machines import CROSS_REGION, IN_INTAKE, RETURNED, UNSIGNED, WITHDRAW
 from server.domain.numbers import say_number
 from server.domain.positions import position_flags, with_flags
 from server.domain.review.rules import is_edited, is_newly_decided
@@ -33,6 +34,9 @@ def case_errors(change: Change) -> FieldErrors:
     stands = (change.before or {}).get("state")
     if stands == UNSIGNED and is_newly_decided(change) and "verdict" in change.after:
         return {"verdict": "unsigned"}
+    before, after = ((data or {}).get("overrides") for data in (change.before, change.after))
+    if before != after and stands not in IN_INTAKE:  # X4: what was decided on is frozen
+        return {"overrides": "not_in_state"}
     return b2_step_errors(CROSS_REGION, change)
 
 
@@ -40,8 +44,10 @@ def derive_case(change: Change, policy: Policy) -> Data:
     """The server's fields of a case that follow from its own data."""
     case, before = change.after, change.before or {}
     first = {"number": say_number(change.record)} if change.before is None else {}
+    points = {"check_points": with_overrides(case)} if "check_points" in case else {}
     own = {
         **first,
+        **points,
         "signed_by": rules.x3_counting(case, case.get("signatures", ())),
         "missing_tags": rules.x2_missing(rules.x2_count(case, ()), policy.cases.required_tags),
     }

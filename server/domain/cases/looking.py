@@ -1,14 +1,19 @@
 """What the company's tables and the answers of logistics say about a case. Reads only."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from server.clock import to_wire
+from server.clock import from_wire, to_wire
+from server.domain.cases.checks import Known, write_points, x4_check, x11_statements
+from server.domain.cases.machines import IN_INTAKE
+from server.domain.cases.rules import x4_is_confirmed
 from server.domain.goods import queries as goods
 from server.domain.goods import rules as goods_rules
-from server.domain.goods.facts import Answer, Line, Traced
+from server.domain.goods.facts import Accusation, Answer, Find, Line, Sale, Share, Traced
 from server.ids import derive_id
 from server.people.centres import RegionTree, same_centre
 from server.policy import Policy
@@ -18,7 +23,7 @@ from server.sync.queries import StoredRecord, children, find_record
 
 LOOKED_AT = (
     "lines", "traces", "affected_market", "source_market", "accused_customer", "signed_by",
-    "tag_counts", "vehicle_unloading", "found_at",
+    "signatures", "tag_counts", "vehicle_unloading", "found_at",
 )  # fmt: skip
 """Fields of a case from which the findings follow."""
 SOUGHT = ("batch", "product", "market", "customer", "quantity", "unit")
@@ -63,24 +68,92 @@ class Look:
 
     def findings(self, case: StoredRecord) -> Data:
         """The fields of the case that follow from what is known by now."""
-        traced = self._traced(case)
+        products = goods.find_products(
+            self.session, [line["product"] for line in case.data["lines"]]
+        )
+        traced = self._traced(case, products)
         accused = goods_rules.x5_accused(traced)
         sources = [
             {"dealer": share.dealer, "pieces": str(share.pieces), "possible": str(share.possible)}
             for share in accused.shares
         ]
         inside = self._is_inside(case.data, _markets(traced, accused.dealer))
-        return {
+        told = {
             "sources": sources,
             "looked": self.mark(case),
             **({"derived_accused": accused.dealer} if accused.dealer else {}),
             **({} if inside is None else {"inside_centre": inside}),
         }
+        if case.data.get("state") not in IN_INTAKE:  # X4: what was decided on is frozen
+            return told
+        find = self._find(case.data, accused, products)
+        known = self._known(case, traced=traced, shares=accused.shares, inside=inside, find=find)
+        points = x4_check(known, self.policy.cases.least_pieces)
+        return {**told, "check_points": write_points(points)}
 
-    def _traced(self, case: StoredRecord) -> tuple[Traced, ...]:
+    def _known(
+        self,
+        case: StoredRecord,
+        *,
+        traced: tuple[Traced, ...],
+        shares: tuple[Share, ...],
+        inside: bool | None,
+        find: Find | None,
+    ) -> Known:
+        data = case.data
+        states = {entry["state"] for entry in data.get("traces", ())}
+        return Known(
+            lines=lines_of(data),
+            traced=traced,
+            shares=shares,
+            is_answered=states == {"answered"},
+            photos=self._photos(case),
+            statements=x11_statements(data.get("signatures", ())),
+            unloaded="vehicle_unloading" in data,
+            is_inside=inside,
+            is_confirmed=x4_is_confirmed(data),
+            permits=None if find is None else self._permits(find),
+            licensed=None if find is None else self._licensed(find),
+        )
+
+    def _photos(self, case: StoredRecord) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for photo in children(self.session, case.id, "photo"):
+            if photo.data["state"] != "refused":
+                found[photo.data.get("tag", "other")].append(photo.id)
+        return {tag: tuple(photos) for tag, photos in found.items()}
+
+    def _find(
+        self, case: Data, accusation: Accusation, products: goods_rules.Products
+    ) -> Find | None:
+        """X12, K6: what was found and whose it is; None: nobody is accused yet."""
+        dealer = accusation.dealer or case.get("accused_customer")
+        if dealer is None:
+            return None
+        at = from_wire(case["found_at"])
+        return Find(
+            dealer=dealer,
+            regions=self.tree.above(str(case["affected_market"])),
+            pieces=goods_rules.pieces_by_product(lines_of(case), products),
+            at=at,
+            day=goods_rules.day_in(ZoneInfo(self.policy.cases.zone), at),
+        )
+
+    def _permits(self, find: Find) -> tuple[str, ...]:
+        permits = goods.permits_of(self.session, find.dealer)
+        return tuple(one.record for one in goods_rules.x12_covering_permits(permits, find))
+
+    def _licensed(self, find: Find) -> tuple[str, ...]:
+        licences = goods.licences_of(self.session, find.dealer)
+        sales = (
+            Sale(dealer=find.dealer, regions=find.regions, product=product, day=find.day)
+            for product in sorted(find.pieces)
+        )
+        return tuple(one.product for one in sales if goods_rules.k6_licence_at(licences, one))
+
+    def _traced(self, case: StoredRecord, products: goods_rules.Products) -> tuple[Traced, ...]:
         lines = lines_of(case.data)
         answers = list(self._answers(case))
-        products = goods.find_products(self.session, [line.product for line in lines])
         dealers = goods.dealers_above(self.session, [answer.customer for answer in answers])
         return goods_rules.x5_traced(lines, answers, products=products, dealers=dealers)
 

@@ -10,6 +10,7 @@ RETURNED = "returned"
 WITHDRAWN = "withdrawn"
 NOT_ACCEPTED = "not_accepted"
 FACTS = "facts"
+IN_INTAKE = frozenset({SUBMITTED, "region_submitted"})
 
 MARKET = frozenset({Role.MARKET_OFFICER})
 INSPECTOR = frozenset({Role.MARKET_INSPECTOR})

@@ -1,6 +1,7 @@
 """The shape of a cross-region case (X1 to X9). Shapes only."""
 
 from server.domain import shapes
+from server.domain.cases.checks import POINTS, RESULTS
 from server.domain.cases.machines import CROSS_REGION, TRACE
 from server.domain.review.steps import Stepped
 from server.domain.shapes import OFFICE, SERVER, Shape
@@ -63,6 +64,26 @@ class Source(Shape):
     possible = shapes.text("可能件数", "Possible pieces", limit=40, required=True)
 
 
+class Overridden(Shape):
+    """X4: what a person says of a point against the machine, and why."""
+
+    point = shapes.choice("核对项", "Point", POINTS, required=True)
+    result = shapes.choice("结果", "Result", RESULTS, required=True)
+    reason = shapes.text("理由", "Reason", limit=1000, required=True)
+    by = shapes.key("修改人", "Overridden by", required=True)
+
+
+class CheckPoint(Shape):
+    """X4: one point of the machine's check, and what it rests on."""
+
+    point = shapes.choice("核对项", "Point", POINTS, required=True)
+    rule = shapes.text("规则", "Rule", limit=10, required=True)
+    value = shapes.text("内容", "Value", limit=200)
+    proof = shapes.listing("直接证据", "Direct proof", shapes.record_id("证据", "Proof"), most=400)
+    result = shapes.choice("结果", "Result", RESULTS, required=True)
+    override = shapes.inner("人工更正", "Overridden", Overridden)
+
+
 class CrossRegionCase(Stepped):
     """X1: goods found where they do not belong."""
 
@@ -80,6 +101,13 @@ class CrossRegionCase(Stepped):
     sources = shapes.listing(
         "货源", "Sources", shapes.inner("货源", "Source", Source), most=200, writers=SERVER
     )
+    check_points = shapes.listing(
+        "系统核对", "Check", shapes.inner("核对项", "Point", CheckPoint), writers=SERVER
+    )
+    overrides = shapes.listing(
+        "人工更正", "Overrides", shapes.inner("人工更正", "Override", Overridden),
+        writers=OFFICE, rule="authority", owner="office",
+    )  # fmt: skip
     derived_accused = shapes.text("推定被投诉方", "Accused by the traces", writers=SERVER)
     looked = shapes.text("核对标记", "Facts looked at", limit=40, writers=SERVER)
     rebuttals = shapes.listing(
