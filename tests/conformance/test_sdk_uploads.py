@@ -23,7 +23,7 @@ START_SECONDS = 30
 
 
 def test_m1_a_photo_over_a_link_that_is_cut_sends_hardly_more_than_itself(tmp_path: Path) -> None:
-    told = cuts.run(tmp_path, size=1_500_000, cuts=5, seed=4, rate=2_000_000)
+    told = cuts.run(tmp_path, size=3_000_000, cuts=5, seed=4, rate=2_000_000)
     assert told.cuts == 5
     assert told.equal
     assert told.holds, told
