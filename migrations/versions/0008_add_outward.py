@@ -90,7 +90,9 @@ def _create_delivery() -> None:
         sa.Column("settled_at", Moment(timezone=True), nullable=True),
         sa.Column("arrived", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["event"], ["event.key"], name=op.f("fk_delivery_event_event")),
-        sa.ForeignKeyConstraint(["hook"], ["hook.id"], name=op.f("fk_delivery_hook_hook")),
+        sa.ForeignKeyConstraint(
+            ["hook"], ["hook.id"], name=op.f("fk_delivery_hook_hook"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["user"], ["app_user.id"], name=op.f("fk_delivery_user_app_user")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_delivery")),
         sa.UniqueConstraint("event", "hook", name=op.f("uq_delivery_event_hook")),

@@ -151,7 +151,7 @@ def _issue(
     beneath = bytes_beneath(session, outward.registry, records)
     issued: list[Issued] = []
     for record, events in held.items():
-        missing = [one for one in beneath[record] if one.data["state"] != "verified"]
+        missing = [one for one in beneath[record] if one.data.get("state") != "verified"]
         for event in events:
             event.waits_for = _write_missing(missing) if missing else ""
         ready = [] if missing else _ready(events, now)
@@ -178,7 +178,7 @@ def _ready(events: Sequence[Event], now: datetime) -> list[Event]:
 
 def _write_missing(missing: Iterable[StoredRecord]) -> str:
     named: list[dict[str, Any]] = [
-        {"record": one.id, "kind": one.kind, "state": one.data["state"]} for one in missing
+        {"record": one.id, "kind": one.kind, "state": one.data.get("state")} for one in missing
     ]
     return orjson.dumps(named[:SHOWN]).decode()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from server.errors import Problem
@@ -134,7 +134,6 @@ def _standing(session: Session, hook: Hook) -> Standing:
 def remove_hook(session: Session, outward: Outward, hook: str) -> None:
     """Removes a hook and what is on its way to it; its events stay. *Raises* ``not_found``."""
     found = need_hook(session, hook)
-    session.execute(delete(Delivery).where(Delivery.hook == found.id))
     session.delete(found)
     audit.note(session, "hook_removed", at=outward.clock.now(), record=found.id)
 

@@ -112,7 +112,7 @@ class Delivery(Base):
 
     key: Mapped[int] = mapped_column(Key, primary_key=True)
     event: Mapped[int] = mapped_column(ForeignKey("event.key"))
-    hook: Mapped[str | None] = mapped_column(ForeignKey("hook.id"), index=True)
+    hook: Mapped[str | None] = mapped_column(ForeignKey("hook.id", ondelete="CASCADE"), index=True)
     user: Mapped[str | None] = mapped_column(ForeignKey("app_user.id"))
     next_at: Mapped[datetime] = mapped_column(Moment)
     expires_at: Mapped[datetime] = mapped_column(Moment)

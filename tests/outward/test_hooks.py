@@ -19,6 +19,7 @@ from server.outward.tables import Delivery, Hook
 from server.work.rounds import run_pending
 from tests.outward.receivers import Receiver
 from tests.outward.site import Site
+from tests.stores import copy_of, put_back, start_again
 
 on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
@@ -307,3 +308,20 @@ def test_a_hook_is_kept_outside_the_database_like_everything_that_no_device_hold
     journal = site.company.services.settings.data / "journal.jsonl"
     assert added.id in journal.read_text()
     assert added.secret not in journal.read_text()
+
+
+@on_sqlite
+def test_p6_hooks_that_came_and_went_after_a_backup_come_and_go_with_its_journal(
+    app: Flask, site: Site, receiver: Receiver, second: Receiver
+) -> None:
+    gone = site.hook(receiver)
+    receiver.answers = [500]
+    site.receipt()
+    site.work()
+    copy = copy_of(app, "copy.sqlite")
+    with transaction(site.store):
+        hooks.remove_hook(site.store, site.outward, gone.id)
+    kept = site.hook(second)
+    put_back(app, copy)
+    start_again(app)
+    assert [hook.id for hook in site.hooks] == [kept.id]
