@@ -14,6 +14,7 @@ from server.people.principal import Principal
 from server.services import Services
 
 PATTERN: tuple[str, ...] = ("accepted", "accepted", "returned", "accepted", "rejected")
+TAKEN_IN = "accepted"
 LEFT_OPEN = 4
 """Every so many things stay in the queue, and its last, for whoever looks at the demonstration."""
 GUIDANCE: Mapping[str, str] = {
@@ -37,13 +38,18 @@ def review_queue(store: Store, services: Services, user: str) -> Counter[str]:
     for number, row in enumerate(waiting, start=1):
         is_left = number % LEFT_OPEN == 0 or number == len(waiting)
         if not is_left and _may_decide(reviewer, row):
-            given[_decide(store, services, reviewer, row, next(verdicts))] += 1
+            verdict = TAKEN_IN if row.kind.machine else next(verdicts)
+            given[_decide(store, services, reviewer, row, verdict)] += 1
     return given
 
 
 def _may_decide(reviewer: Principal, row: queries.QueueRow) -> bool:
-    """Whether a plain review is asked of ``reviewer``; cases wait for whoever looks."""
-    return row.kind.machine is None and reviewer.has(row.kind.decide_roles, row.record.region)
+    """Whether ``reviewer`` may judge it; of a case: whether it waits to be taken in by them."""
+    machine, data = row.kind.machine, row.record.data
+    if machine is None:
+        return reviewer.has(row.kind.decide_roles, row.record.region)
+    move = machine.move(str(data.get("state")), TAKEN_IN)
+    return move is not None and reviewer.has(move.roles, row.record.region)
 
 
 def _decide(
