@@ -181,10 +181,12 @@ def _note(one: Delivery, report: Report, now: datetime, outward: Outward) -> Non
     again = next_try(now, tries=one.tries, expires_at=one.expires_at, draw=draw)
     one.tries += 1
     one.answer, one.arrived = report.answer, report.arrived
-    if report.arrived or report.gone or again is None:
-        one.settled_at = now
-    else:
+    if again is not None and not (report.arrived or report.gone):
         one.next_at = again
+        return
+    one.settled_at = now
+    if not report.arrived:
+        log.warning("delivery_given_up", delivery=one.key, hook=one.hook, answer=one.answer)
 
 
 def stop(session: Session, hook: str, now: datetime) -> None:
