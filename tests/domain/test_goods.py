@@ -137,7 +137,7 @@ def test_x5_a_line_without_a_traced_batch_leads_nowhere(batch: str | None) -> No
 
 
 def test_x5_an_answer_that_nothing_was_shipped_leads_nowhere() -> None:
-    assert traced([line()], [answer("A", quantity=0), answer("B")])[0].source == "B"
+    assert traced([line()], [answer("A", quantity=0), answer("B", quantity=1)])[0].source == "B"
 
 
 def test_x5_products_that_share_a_batch_number_are_told_apart() -> None:
