@@ -37,6 +37,8 @@ class Known:
     last: int
     acked: dict[str, str] = field(default_factory=dict)
     """Mutation → final outcome that left the server (I2)."""
+    versions: dict[str, int] = field(default_factory=dict)
+    """Mutation → the version of its effect that was told."""
     offsets: dict[str, int] = field(default_factory=dict)
     """Upload → furthest offset that was answered (I7)."""
     withdrawn: set[str] = field(default_factory=set)
@@ -170,6 +172,7 @@ class Checks:
             model=self.ledger.model.snapshot(),
             last=self.ledger.last,
             acked=dict(known.acked),
+            versions=dict(known.versions),
             offsets=dict(known.offsets),
             withdrawn=set(known.withdrawn),
             head=known.head,
@@ -182,6 +185,7 @@ class Checks:
                 model=kept.model.snapshot(),
                 last=kept.last,
                 acked=dict(kept.acked),
+                versions=dict(kept.versions),
                 offsets=dict(kept.offsets),
                 withdrawn=set(kept.withdrawn),
             )
@@ -192,6 +196,9 @@ class Checks:
             if one.get("outcome") in FINAL and "ack" in one:
                 said = self.known.acked.setdefault(one["id"], one["outcome"])
                 hold("I4", said == one["outcome"], f"{one['id']} was {said}, now {one['outcome']}")
+                version = self.known.versions.setdefault(one["id"], one.get("version", 0))
+                same = version in {0, one.get("version", version)}
+                hold("I4", same, f"{one['id']} made {version}, now {one.get('version')}")
                 self.world.seen.note("answer", "replay" if one.get("replay") else "first")
 
     def i1_what_was_saved_is_kept(self, device: Handset) -> None:
