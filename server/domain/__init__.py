@@ -1,6 +1,7 @@
 """What reps do, as kinds of records. The only place that lists the kinds of an installation."""
 
 from server.domain.cases.kinds import cross_region_case_kind
+from server.domain.cases.supplements import case_supplement_kind
 from server.domain.cases.traces import batch_trace_kind
 from server.domain.customers.claims import claim_match_kind
 from server.domain.customers.kinds import customer_kind, licence_kind, permit_kind
@@ -31,6 +32,7 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         receipt_kind(policy),
         cross_region_case_kind(policy),
         batch_trace_kind(policy),
+        case_supplement_kind(),
         rebuttal_kind(),
         product_fault_kind(policy),
         goods_return_kind(policy),

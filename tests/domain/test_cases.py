@@ -1,16 +1,22 @@
 """A cross-region case on a real store, from the signatures to the decision and back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
+from typing import Any, cast
 
 import pytest
+from sqlalchemy.orm import Session
 
 from server.casework.queries import all_work, open_work
 from server.domain.cases.machines import CROSS_REGION
+from server.domain.review.actions import Decision, decide
 from server.errors import Problem
 from server.people.principal import Role
+from server.sync.queries import children, kept_about
 from tests.company import Company
 from tests.domain.disputes import HOUR, Dispute
-from tests.domain.records import POLICY
+from tests.domain.records import POLICY, photo
 from tests.links import is_number
 
 
@@ -233,3 +239,59 @@ def test_x1_a_case_has_a_number_that_can_be_said_on_the_phone_and_stays(dispute:
     dispute.take(dispute.officer, found, "accepted")
     assert dispute.data(found)["number"] == number
     assert dispute.data(dispute.find())["number"] != number
+
+
+def test_x9_a_supplement_stands_beside_what_was_submitted_and_changes_nothing_of_it(
+    dispute: Dispute,
+) -> None:
+    found = dispute.submitted()
+    before = dispute.record(found)
+    added = dispute.create(dispute.seller, "case_supplement", case=found, text="司机承认途中卸货")
+    shown = photo(parent_kind="case_supplement", parent=added, tag="document")
+    dispute.create(dispute.seller, "photo", **shown)
+    after = dispute.record(found)
+    assert (after.data, after.version) == (before.data, before.version)
+    assert [one.id for one in children(dispute.company.store, found, "case_supplement")] == [added]
+    assert dispute.patch(dispute.seller, added, text="别的")["outcome"] == "conflict"
+    assert dispute.data(added)["text"] == "司机承认途中卸货"
+
+
+def test_x9_a_supplement_hands_in_again_what_was_sent_back(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "returned")
+    dispute.create(dispute.seller, "case_supplement", case=found, text="批号见照片")
+    assert dispute.waiting(found) == [("market_officer", "intake", 24 * HOUR)]
+
+
+def test_b2_of_two_officers_at_the_same_moment_one_decides_and_the_other_is_told_what_changed(
+    dispute: Dispute,
+) -> None:
+    found = dispute.submitted()
+    base, store = dispute.record(found).version, dispute.company.store
+    services = dispute.company.services
+    officers = [dispute.reviewer(Role.MARKET_OFFICER, None) for _ in range(2)]
+    said = [("accepted", "证据充分"), ("not_accepted", "批号看不清")]
+    together, engine = Barrier(2), store.get_bind()
+    store.rollback()
+
+    def decide_alone(place: int) -> str:
+        verdict, note = said[place]
+        decision = Decision(
+            record=found, base=base, verdict=cast("Any", verdict), reason="依据", note=note
+        )
+        with Session(engine) as session:
+            together.wait(timeout=60)
+            try:
+                decide(services.sync, session, officers[place], decision)
+            except Problem as problem:
+                return problem.code
+        return "decided"
+
+    with ThreadPoolExecutor(2) as threads:
+        told = list(threads.map(decide_alone, range(2)))
+    assert sorted(told) == ["decided", "wrong_state"]
+    won, lost = told.index("decided"), told.index("wrong_state")
+    assert dispute.data(found)["verdict"] == said[won][0]
+    assert dispute.data(found)["decided_by"] == officers[won].user
+    (kept,) = kept_about(store, found)
+    assert said[lost][1] in str(kept.data)
