@@ -36,7 +36,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-@pytest.mark.parametrize("seed", range(0, 120, 20))
+@pytest.mark.parametrize("seed", range(0, 80, 20))
 def test_x8_clocks_agree_with_a_reference_that_looks_at_every_minute(seed: int) -> None:
     assert [said for each in range(seed, seed + 20) for said in compare(each)] == []
 
