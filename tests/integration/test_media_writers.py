@@ -9,6 +9,7 @@ from flask import Flask
 from server.errors import Problem
 from server.extensions import db
 from server.media import receiving, uploads
+from server.media.receiving import WRITE_BYTES
 from server.services import Services
 from tests.pictures import draw
 from tests.uploads import UPLOADS, Carrier, carriers
@@ -89,6 +90,33 @@ def test_m1_a_newer_request_lets_the_older_one_keep_all_that_came(app: Flask, re
     assert rep.head(url).headers["Upload-Offset"] == "1000"
     thread.join()
     assert rep.patch(url, 1000, CONTENT[1000:]).headers["Upload-State"] == "verified"
+
+
+def test_m1_a_writer_that_has_written_before_never_writes_over_its_successor(
+    app: Flask, rep: Carrier
+) -> None:
+    content = CONTENT + bytes(3 * WRITE_BYTES)
+    url = rep.begin(rep.declare(content), len(content))
+    services: Services = app.extensions["fieldstamp"]
+
+    def ghost() -> Iterator[bytes]:
+        yield b"\xee" * WRITE_BYTES
+        with app.app_context():  # the phone is back on another network
+            session = db.session()
+            seen = uploads.find_upload(session, rep.device.user, url.rsplit("/", 1)[1])
+            newer = uploads.take_over(session, services.media, seen)
+            receiving.receive(session, services.media, newer, [content[: 3 * WRITE_BYTES]])
+        yield b"\xee" * WRITE_BYTES
+
+    with app.app_context():
+        session = db.session()
+        seen = uploads.find_upload(session, rep.device.user, url.rsplit("/", 1)[1])
+        older = uploads.take_over(session, services.media, seen)
+        with pytest.raises(Problem) as stopped:
+            receiving.receive(session, services.media, older, ghost())
+    assert stopped.value.code == "offset_mismatch"
+    rest = rep.patch(url, 3 * WRITE_BYTES, content[3 * WRITE_BYTES :])
+    assert rest.headers["Upload-State"] == "verified"
 
 
 def test_who_asks_while_bytes_come_in_is_told_the_newest_offset(app: Flask, rep: Carrier) -> None:
