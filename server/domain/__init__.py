@@ -1,5 +1,6 @@
 """What reps do, as kinds of records. The only place that lists the kinds of an installation."""
 
+from server.domain.cases.counterfeits import counterfeit_report_kind
 from server.domain.cases.kinds import cross_region_case_kind
 from server.domain.cases.supplements import case_supplement_kind
 from server.domain.cases.traces import batch_trace_kind
@@ -33,6 +34,7 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         cross_region_case_kind(policy),
         batch_trace_kind(policy),
         case_supplement_kind(),
+        counterfeit_report_kind(policy),
         rebuttal_kind(),
         product_fault_kind(policy),
         goods_return_kind(policy),

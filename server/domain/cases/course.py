@@ -5,7 +5,7 @@ The rules are in ``rules``, the states in ``machines``.
 
 from collections.abc import Iterable
 
-from server.casework.machine import Condition
+from server.casework.machine import Condition, Machine
 from server.domain.cases import rules
 from server.domain.cases.checks import with_overrides
 from server.domain.cases.machines import CROSS_REGION, IN_INTAKE, RETURNED, UNSIGNED, WITHDRAW
@@ -42,7 +42,7 @@ def case_errors(change: Change) -> FieldErrors:
 
 def derive_case(change: Change, policy: Policy) -> Data:
     """The server's fields of a case that follow from its own data."""
-    case, before = change.after, change.before or {}
+    case = change.after
     first = {"number": say_number(change.record)} if change.before is None else {}
     points = {"check_points": with_overrides(case)} if "check_points" in case else {}
     own = {
@@ -51,15 +51,19 @@ def derive_case(change: Change, policy: Policy) -> Data:
         "signed_by": rules.x3_counting(case, case.get("signatures", ())),
         "missing_tags": rules.x2_missing(rules.x2_count(case, ()), policy.cases.required_tags),
     }
-    mended = before.get("state") == RETURNED and is_edited(change)
     return derive_steps(
         CROSS_REGION,
         change,
         policy=policy,
-        when=conditions(policy, handed_in=mended),
+        when=conditions(policy, handed_in=is_mended(change)),
         found=case_flags(change, policy),
         derived=own,
     )
+
+
+def is_mended(change: Change) -> bool:
+    """X9: whether a device mended what had been sent back."""
+    return (change.before or {}).get("state") == RETURNED and is_edited(change)
 
 
 def case_flags(change: Change, policy: Policy) -> set[str]:
@@ -80,31 +84,40 @@ def _is_rewritten(change: Change) -> bool:
 
 def fold_case(case: Data, children: tuple[Change, ...], policy: Policy) -> Data:
     """The server's fields of a case that follow from what is written beneath it."""
-    counts, signatures = rules.x2_count(case, children), rules.x3_collect(case, children)
+    signatures = rules.x3_collect(case, children)
     told = {
-        "tag_counts": [{"tag": tag, "photos": counts[tag]} for tag in sorted(counts)],
-        "missing_tags": rules.x2_missing(counts, policy.cases.required_tags),
+        **tell_tags(case, children, policy),
         "signatures": signatures,
         "signed_by": rules.x3_counting(case, signatures),
-        "flags": with_flags(case, _gallery(children)),
+        "flags": with_flags(case, gallery(children)),
     }
     beneath = {
         "rebuttals": rules.x6_collect(case, children),
         "traces": rules.x5_collect(case, children),
     }
     told |= {name: entries for name, entries in beneath.items() if entries}
-    return {**told, **_settled({**case, **told}, children, policy)}
+    return {**told, **settle(CROSS_REGION, {**case, **told}, children, policy)}
 
 
-def _gallery(children: Iterable[Change]) -> set[str]:
+def tell_tags(case: Data, children: Iterable[Change], policy: Policy) -> Data:
+    """X2: what the photos beneath a case show, and what is still missing."""
+    counts = rules.x2_count(case, children)
+    return {
+        "tag_counts": [{"tag": tag, "photos": counts[tag]} for tag in sorted(counts)],
+        "missing_tags": rules.x2_missing(counts, policy.cases.required_tags),
+    }
+
+
+def gallery(children: Iterable[Change]) -> set[str]:
+    """X2: the flag that a photo from the gallery gives its case."""
     photos = [child for child in children if child.kind == "photo"]
     return {"gallery" for photo in photos if "gallery" in photo.after.get("flags", ())}
 
 
-def _settled(case: Data, children: Iterable[Change], policy: Policy) -> Data:
-    """Where the case goes by what came beneath it; what comes from a device hands it in again."""
-    stands = str(case.get("state", UNSIGNED))
+def settle(machine: Machine, case: Data, children: Iterable[Change], policy: Policy) -> Data:
+    """Where a case goes by what came beneath it; what comes from a device hands it in again."""
+    stands = str(case.get("state", machine.start))
     mended = any(child.before is None and child.by.device for child in children)
-    state = CROSS_REGION.settle(stands, case, conditions(policy, handed_in=mended))
+    state = machine.settle(stands, case, conditions(policy, handed_in=mended))
     moved = state != case.get("state")
     return {"state": state} | ({"policy_version": policy.version} if moved else {})

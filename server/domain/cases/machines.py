@@ -186,6 +186,38 @@ def _ends() -> dict[str, State]:
     }
 
 
+def _counterfeit() -> dict[str, State]:
+    """X10: the same way without signatures, notice and the region."""
+    intake = ACROSS.state(
+        "待受理", "Intake", "intake", "x10_intake",
+        accepted=ACROSS.to("受理", "Take in", FACTS),
+        returned=ACROSS.to("退回补充", "Send back", RETURNED),
+        not_accepted=ACROSS.to("不予受理", "Do not take in", NOT_ACCEPTED),
+    )  # fmt: skip
+    facts = ACROSS.state(
+        "核实事实", "Facts are verified", "facts", "x7_facts",
+        facts_verified=ACROSS.to("事实已核实", "Facts are verified", "deciding"),
+    )  # fmt: skip
+    deciding = ACROSS.state(
+        "待裁定", "To be decided", "decision", "x7_decision_market",
+        confirmed=ACROSS.to("认定为假货", "Counterfeit", "confirmed"),
+        genuine=ACROSS.to("非假货", "Not counterfeit", "genuine"),
+        inconclusive=ACROSS.to("无法认定", "Leave undecided", "inconclusive"),
+    )  # fmt: skip
+    ends = {
+        NOT_ACCEPTED: _end("不予受理", "Not taken in", REOPEN_INTAKE),
+        "confirmed": _end("认定为假货", "Counterfeit", REOPEN),
+        "genuine": _end("非假货", "Not counterfeit", REOPEN),
+        "inconclusive": _end("无法认定", "Inconclusive", REOPEN),
+        WITHDRAWN: _end("已撤回", "Withdrawn"),
+    }
+    returned = {RETURNED: _with_the_rep()[RETURNED]}
+    return {SUBMITTED: intake, **returned, FACTS: facts, "deciding": deciding, **ends}
+
+
+COUNTERFEIT = Machine(start=SUBMITTED, states=_counterfeit())
+"""X10: from the report to the decision."""
+
 LOGISTICS = frozenset({Role.LOGISTICS_OFFICER})
 TRACE = Machine(
     start="asked",
