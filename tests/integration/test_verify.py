@@ -103,7 +103,8 @@ MENDABLE = {
         " WHERE record = (SELECT key FROM record WHERE id = :visit)",
     ],
     "item_differs": [
-        "UPDATE item SET closed_at = NULL, task = 'other' WHERE record = :visit",
+        "UPDATE item SET closed_at = NULL WHERE record = :visit",
+        "UPDATE item SET task = 'other' WHERE closed_at IS NULL",
         "DELETE FROM item WHERE closed_at IS NULL",
         "UPDATE item SET region = NULL WHERE closed_at IS NULL",
     ],
