@@ -7,6 +7,7 @@ from itertools import cycle
 from sqlalchemy.orm import Session as Store
 
 from server.domain import queries
+from server.domain.cases.looking import Look
 from server.domain.review.actions import Decision, decide
 from server.media.pictures import list_unexamined
 from server.people import rights
@@ -24,9 +25,10 @@ GUIDANCE: Mapping[str, str] = {
 }
 
 
-def has_unseen_pictures(store: Store) -> bool:
-    """Whether the worker still has to look into bytes that arrived."""
-    return bool(list_unexamined(store))
+def is_unseen(store: Store, services: Services) -> bool:
+    """Whether the worker still has to look into bytes or cases that arrived."""
+    look = Look(store, services.sync.registry, services.policy)
+    return bool(list_unexamined(store)) or bool(look.changed_cases())
 
 
 def review_queue(store: Store, services: Services, user: str) -> Counter[str]:

@@ -220,8 +220,8 @@ def _case(stage: Stage, first: int) -> CaseFound:
 def _wait_for_pictures(stage: Stage, server: "subprocess.Popen[bytes]") -> None:
     """Until the worker has looked into everything that arrived."""
     for _ in range(PICTURE_LOOKS):
-        with _company(stage.app):
-            if not desk.has_unseen_pictures(db.session()):
+        with _company(stage.app) as shared:
+            if not desk.is_unseen(db.session(), shared):
                 return
         if not is_running(server):
             break

@@ -42,9 +42,8 @@ def end_rebuttals(session: Session, sync: Sync) -> int:
 
 def look_at_cases(session: Session, sync: Sync, policy: Policy) -> int:
     """Looks at each case whose facts have changed since it was last looked at; how many had."""
-    cases = find_records(session, queries.cases_at_work(session))
     look = Look(session, sync.registry, policy)
-    fresh = [case for case in cases.values() if look.mark(case) != case.data.get("looked")]
+    fresh = look.changed_cases()
     if not fresh:
         return 0
     look.tree = load_tree(session)

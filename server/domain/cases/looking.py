@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from server.clock import from_wire, to_wire
 from server.domain.cases.checks import Known, write_points, x4_check, x11_statements
 from server.domain.cases.machines import IN_INTAKE
+from server.domain.cases.queries import cases_at_work
 from server.domain.cases.rules import x4_is_confirmed
 from server.domain.goods import queries as goods
 from server.domain.goods import rules as goods_rules
@@ -19,7 +20,7 @@ from server.people.centres import RegionTree, same_centre
 from server.policy import Policy
 from server.proof.encoding import canonical, sha256_hex
 from server.sync.kinds import Data, Registry
-from server.sync.queries import StoredRecord, children, find_record
+from server.sync.queries import StoredRecord, children, find_record, find_records
 
 LOOKED_AT = (
     "lines", "traces", "affected_market", "source_market", "accused_customer", "signed_by",
@@ -41,6 +42,11 @@ class Look:
         """The same as long as nothing changes from which findings follow."""
         facts = {name: case.data[name] for name in LOOKED_AT if name in case.data}
         return sha256_hex(canonical({**facts, "policy": self.policy.version}))[:16]
+
+    def changed_cases(self) -> list[StoredRecord]:
+        """Submitted cases whose facts have changed since they were last looked at."""
+        cases = find_records(self.session, cases_at_work(self.session))
+        return [case for case in cases.values() if self.mark(case) != case.data.get("looked")]
 
     def missing_traces(
         self, case: StoredRecord, submitted_at: datetime | None
