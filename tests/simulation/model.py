@@ -117,8 +117,10 @@ class Model:
                 self._finish(one, sender, Said("waiting", awaited=(f"group:{_group_of(one)}",)))
             return
         before, waiting = self.state.copy(), dict(self.waiting)
+        late, self.late = self.late, frozenset()
         for one, sender in here:
             self._finish(one, sender, decide(self.state, one, sender, self.met))
+        self.late = late
         told = [self.state.outcomes[one["id"]] for one, _ in here]
         bad = [said.outcome for said in told].index("rejected") if _any(told, "rejected") else None
         if bad is None and not _any(told, "waiting"):
