@@ -100,7 +100,6 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     f4_progress: Term
     f4_revisit: Term
     f5_approval: Term
-    f6_link: Term
     r1_review: Term
     supplement_wanted: Term
     v5_review: Term
@@ -113,10 +112,6 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     x7_decision_region: Term
     x7_decision_market: Term
     x10_intake: Term
-    x14_approval: Term
-    x14_top_up: Term
-    x15_decision_region: Term
-    x15_decision_market: Term
 
 
 class Sync(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

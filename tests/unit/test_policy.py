@@ -48,7 +48,7 @@ def refused(content: str) -> tuple[str, ...]:
         ("waiting_days = 14", "waiting_days = 13", "sync.waiting_days: Expected `int` >= 14"),
         ("x5_trace = { hours = 12,", "x5_trace = {", "terms.x5_trace: a term is longer"),
         ("x5_trace = { hours = 12,", "x5_trace = { hours = 2,", "terms.x5_trace: a term is longer"),
-        ('"finance_officer", ', '"treasurer", ', "terms.x14_top_up.escalate[0]: Invalid enum"),
+        ('["market_officer", ', '["treasurer", ', "terms.x5_trace.escalate[0]: Invalid enum"),
         ('calendar = "workdays"', 'calendar = "office"', "terms.f4_plain.calendar: there is no"),
         ("[terms] ", f"{ALWAYS_AGAIN}[terms] ", "calendars.always: this one is there"),
         (
@@ -125,7 +125,7 @@ def test_x8_a_term_becomes_an_item_with_its_calendar_its_warning_and_who_is_told
         ("x6_rebuttal", timedelta(hours=24)),
         ("x7_decision_region", timedelta(hours=24)),
         ("x7_decision_market", timedelta(hours=48)),
-        ("x14_top_up", timedelta(days=3)),
+        ("f2_done", timedelta(days=7)),
         ("f3_complaint", timedelta(minutes=30)),
         ("f3_inspection", timedelta(minutes=30)),
         ("f3_press", timedelta(minutes=30)),
