@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from server.durable import sync_path
@@ -92,6 +93,13 @@ class PartFiles:
         """Where the refused bytes of ``upload`` are, if they are."""
         path = self._quarantine / upload
         return path if path.exists() else None
+
+    def changed_at(self, upload: str) -> datetime | None:
+        """When its file was last written to; None where there is none any more."""
+        try:
+            return datetime.fromtimestamp(self.path(upload).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
 
     def list(self) -> list[str]:
         """Ids of the uploads that have left a file here."""

@@ -42,13 +42,24 @@ def expire_uploads(session: Session, media: Media, limit: int = 100) -> int:
 
 
 def clear_parts(session: Session, media: Media) -> int:
-    """Clears part files whose upload is over, after a kill between commit and clearing."""
-    cleared = 0
-    for name in media.parts.list():
-        state = session.scalar(select(Upload.state).where(Upload.id == name))
-        if state in {"verified", "gone"}:
-            media.parts.remove(name)
-        elif state == "refused":
-            media.parts.quarantine(name)
-        cleared += state in {"verified", "gone", "refused"}
-    return cleared
+    """Clears part files whose upload is over, after a kill between commit and clearing.
+
+    Those of uploads that nobody knows (any more, after a restore) are set aside when they are old.
+    """
+    return sum(_is_cleared(session, media, name) for name in media.parts.list())
+
+
+def _is_cleared(session: Session, media: Media, name: str) -> bool:
+    state = session.scalar(select(Upload.state).where(Upload.id == name))
+    if state in {"verified", "gone"}:
+        media.parts.remove(name)
+    elif state == "refused" or (state is None and _is_old(media, name)):
+        media.parts.quarantine(name)
+    else:
+        return False
+    return True
+
+
+def _is_old(media: Media, name: str) -> bool:
+    changed = media.parts.changed_at(name)
+    return changed is not None and media.clock.now() - changed >= media.limits.lifetime

@@ -1,5 +1,6 @@
 """Uploads over tus, on both databases: what is durable, who may, what is refused."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -411,3 +412,17 @@ def test_m4_nothing_is_acknowledged_whose_bytes_are_lost(app: Flask, rep: Carrie
         path = Path(str(file.name))
     path.unlink()
     assert rep.have(SHA256) == []
+
+
+def test_m3_bytes_of_an_upload_that_nobody_knows_are_set_aside_when_they_are_old(
+    app: Flask, clock: FixedClock
+) -> None:
+    parts, name = app.extensions["fieldstamp"].media.parts, "01930000-0000-7000-8000-000000000abc"
+    parts.create(name)
+    os.utime(parts.path(name), (clock.now().timestamp(),) * 2)
+    run_pending(app)
+    assert parts.list() == [name]
+    clock.advance(seconds=app.extensions["fieldstamp"].media.limits.lifetime.total_seconds())
+    run_pending(app)
+    assert parts.list() == []
+    assert parts.quarantined(name) is not None
