@@ -115,8 +115,13 @@ class Batch:
         )
 
     def seen_by(self, sender: Principal, writer: Sender) -> Self:
-        """The same heads and outcomes in the eyes of another sender."""
-        return replace(self, sender=sender, writer=writer)
+        """The same heads and outcomes in the eyes of another sender.
+
+        P5: what moved away from one device tells nothing of what another one has seen; where that
+        matters, the other's mutation waits for its own next push.
+        """
+        nothing: frozenset[str] = frozenset()
+        return replace(self, sender=sender, writer=writer, moved=nothing, lost=nothing)
 
     def apply(self, mutation: Mutation, decision: Decision) -> None:
         """Makes the effects of a decision visible to the mutations behind it."""

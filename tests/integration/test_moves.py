@@ -193,3 +193,20 @@ def test_p5_a_record_that_leaves_two_scopes_of_a_device_leaves_both(
     left = {(item["record"], item["scope"]) for item in page["items"] if item["item"] == "leave"}
     scopes = {f"user:{boss.device.user}", f"region:{company.regions['shanghai']}"}
     assert left == {(made["record"], scope) for scope in scopes}
+
+
+def test_p5_what_a_stranger_sent_waits_on_when_somebody_who_lost_the_record_wakes_it(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    phone.pull()
+    owner, stranger = (Phone(client, company.rep(place)) for place in ("guangzhou", "hangzhou"))
+    assert hand_over(company, made, 1, owner, "guangzhou")["outcome"] == "applied"
+    visit = stranger.create("visit", {"customer": made["record"], "purpose": "routine"})
+    (waits,) = stranger.push(visit)
+    assert waits["outcome"] == "waiting"
+    phone.push(phone.create("visit", {"customer": made["record"], "purpose": "routine"}))
+    phone.push(phone.patch(made, 1, {"phone": "021 1"}))
+    path, headers = f"/v1/sync/mutations/{visit['id']}", stranger.device.headers
+    assert stranger.client.get(path, headers=headers).json["outcome"] == "waiting"
