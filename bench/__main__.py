@@ -90,7 +90,7 @@ def main() -> int:
         postgresql(Path(folder)) as database,
         hired() as crew,
     ):
-        field = find_systems(database, ROOT / ".dev" / "bench")
+        field = find_systems(database, ROOT / ".dev" / "bench", asked.systems or ())
         report = Report(SystemClock().now(), asked.records, absent=field.absent)
         for number in range(1, asked.runs + 1):
             report.rounds.append(measure_round(field, crew, asked, number))

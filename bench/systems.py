@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,17 +54,22 @@ def _baselines(field: Field, database: PostgreSQL) -> None:
         field.starts[f"{name}_pg"] = on_server
 
 
-def find_systems(database: PostgreSQL, npm_folder: Path) -> Field:
-    """All systems that can run here."""
+def find_systems(database: PostgreSQL, npm_folder: Path, wanted: Collection[str]) -> Field:
+    """All systems that can run here; what must be installed first, only where it is ``wanted``."""
     found = Field()
     found.starts[OURS] = lambda folder: fieldstamp.serve(folder, _file(folder), database=())
     found.starts[OURS_PG] = lambda folder: fieldstamp.serve(
         folder, database.create_database(), database=(database.pid,)
     )
     _baselines(found, database)
+    if not wanted or "pouch" in wanted:
+        _add_pouch(found, npm_folder)
+    return found
+
+
+def _add_pouch(field: Field, npm_folder: Path) -> None:
     try:
         program = pouch.install(npm_folder)
-        found.starts["pouch"] = lambda folder: pouch.serve(folder, program)
+        field.starts["pouch"] = lambda folder: pouch.serve(folder, program)
     except pouch.Missing as missing:
-        found.absent["pouch"] = str(missing)
-    return found
+        field.absent["pouch"] = str(missing)

@@ -134,8 +134,8 @@ class RecordKind:
     office_roles: frozenset[Role] = frozenset()
     """Who may open it in the back office, where the role's region covers the record's."""
     opens_with: str | None = None
-    """The field with the kind of the record that it belongs to: who may open that may open this;
-    its own ``office_roles`` are for kinds that nobody knows."""
+    """The field with the kind of the record that it belongs to: who may open that may open this,
+    beside its own ``office_roles``."""
     decide_roles: frozenset[Role] = frozenset()
     """Who may decide it; empty: it is not decided."""
     reads: frozenset[str] = frozenset()
@@ -204,9 +204,10 @@ class Registry:
     def openers(self, name: str, data: Data) -> frozenset[Role]:
         """P5: whose roles open a record with ``data`` in the back office."""
         kind = self.kinds.get(name)
-        above = self.kinds.get(str(data.get(kind.opens_with))) if kind and kind.opens_with else None
-        opened_by = above or kind
-        return opened_by.office_roles if opened_by else frozenset()
+        if kind is None:
+            return frozenset()
+        above = self.kinds.get(str(data.get(kind.opens_with))) if kind.opens_with else None
+        return kind.office_roles | above.office_roles if above else kind.office_roles
 
     def get(self, name: str) -> RecordKind | None:
         """The kind called ``name``, or None where this server does not know it."""

@@ -10,8 +10,7 @@ from tests.media.scenes import MUST, plan_scene, save, take
 from tests.office import Office, Rep
 from tests.phone import customer
 
-LOADED = """() => [...document.querySelectorAll(".pair img")]
-  .filter((one) => one.complete && one.naturalWidth > 100).length"""
+LOADED = "(one) => one.decode().then(() => one.naturalWidth > 100)"
 
 
 def hand_in(rep: Rep, content: bytes) -> str:
@@ -31,7 +30,9 @@ def test_b3_a_match_is_opened_from_the_queue_and_answered(
     sign_in(page, office.person(Role.MARKET_OFFICER, None))
     page.get_by_role("link", name="Nearly the same picture").click()
     expect(page.get_by_role("heading", name="Similar photos")).to_be_visible()
-    page.wait_for_function(f"({LOADED})() === 2")
+    expect(page.locator(".pair img")).to_have_count(2)
+    for picture in page.locator(".pair img").all():
+        assert picture.evaluate(LOADED)
     for words in ("Another region", "Another rep", "Another customer"):
         expect(page.get_by_text(words, exact=True)).to_be_visible()
     assert page.evaluate(UNNAMED) == page.evaluate(DOUBLE_IDS) == []
