@@ -86,6 +86,6 @@ def serve(folder: Path, program: Path) -> Iterator[Running]:
     port = free_port()
     options = ["--port", str(port), "--host", wire.HOST, "--dir", str(folder), "--no-stdout-logs"]
     command = ["node", str(program), *options, "--config", str(folder / "config.json")]
-    with running(command, port=port, folder=folder) as pid:
+    with running(command, port=port, folder=folder, within=folder) as pid:
         wire.ask(port, wire.request("PUT", "/calls"))
         yield Running(port, (pid,))

@@ -25,13 +25,19 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: list[str], *, port: int, folder: Path, environment: Mapping[str, str] | None = None
+    command: list[str],
+    *,
+    port: int,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    within: Path = ROOT,
 ) -> Iterator[int]:
-    """The pid of ``command`` once it listens on ``port``; ended with its children afterwards."""
+    """The pid of ``command``, run ``within`` a folder, once it listens on ``port``; ended with its
+    children afterwards."""
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=within,
             env={**os.environ, **(environment or {})},
             stdout=log,
             stderr=log,
