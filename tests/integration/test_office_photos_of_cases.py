@@ -30,9 +30,7 @@ def held(rep: Rep, record: str) -> dict[str, Any]:
     return dict(item["data"])
 
 
-@pytest.mark.parametrize(
-    ("role", "status"), [(Role.TECHNICAL_OFFICER, 200), (Role.CASHIER, 404)]
-)
+@pytest.mark.parametrize(("role", "status"), [(Role.TECHNICAL_OFFICER, 200), (Role.CASHIER, 404)])
 def test_p5_the_photos_of_a_case_are_seen_by_whoever_may_open_it(
     office: Office, role: Role, status: int
 ) -> None:
