@@ -26,6 +26,7 @@ def configuration(settings: Settings, secret: str) -> dict[str, object]:
 
 def install(app: Flask) -> None:
     """Hooks the extensions up, and what each database needs, on the engine of this ``app``."""
+    # No view is a coroutine, and the question costs every request; Flask says so of a method only.
     app.ensure_sync = _as_it_is  # type: ignore[method-assign, assignment]
     db.init_app(app)
     jwt.init_app(app)

@@ -41,7 +41,7 @@ def note_absence(
 
 
 def end_absences(session: Session, *, person: str, now: datetime) -> int:
-    """Ends what ``person`` is away for now or later; how many absences that were."""
+    """Ends every absence of ``person`` that is not over yet; how many those were."""
     later = select(Absence).where(Absence.person == person, Absence.ends_at > to_wire(now))
     ended = list(session.scalars(later))
     for absence in ended:

@@ -10,7 +10,7 @@ from server.people.principal import Principal, Role
 from server.sync.batch import Sender
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord, find_record
-from tests.company import Company
+from tests.company import Company, FixedClock
 
 
 @dataclass
@@ -18,6 +18,12 @@ class Desk:
     """Pushes for devices, decides for reviewers."""
 
     company: Company
+
+    def wait(self, **span: float) -> None:
+        """Time goes by."""
+        clock = self.company.services.clock
+        assert isinstance(clock, FixedClock)
+        clock.advance(**span)
 
     def rep(self, region: str = "shanghai") -> Principal:
         """A rep on a device."""

@@ -89,7 +89,7 @@ def test_f2_b2_a_step_that_is_taken_back_gives_the_fault_and_its_clock_back(desk
     by = hands(desk)
     leak = report(desk, desk.rep())
     due = open_work(desk.company.store, [leak])[leak][0].due_at
-    desk.company.services.clock.advance(hours=5)  # type: ignore[attr-defined]
+    desk.wait(hours=5)
     desk.decide(by["clerk"], leak, "registered")
     desk.undo(by["clerk"], leak)
     assert desk.data(leak)["state"] == "reported"
@@ -258,7 +258,7 @@ def test_f4_a_complex_one_gets_a_new_term_with_each_note_and_closing_proposes_a_
     assert desk.queue(service) == [(told, "answer")]
     desk.decide(service, told, "answered_complex", note="已联系客户")
     first = open_work(desk.company.store, [told])[told][0].due_at
-    clock.advance(days=6)  # type: ignore[attr-defined]
+    desk.wait(days=6)
     desk.decide(service, told, "progress", note="等待检验结果")
     (work,) = open_work(desk.company.store, [told])[told]
     assert (work.task, work.due_at) == ("progress", first + timedelta(days=6))

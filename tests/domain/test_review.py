@@ -71,7 +71,7 @@ def test_x2_x3_b1_a_case_waits_unsigned_then_for_intake_with_a_term_from_its_sig
     desk.create(rep, "photo", **photo(parent=found, tag="batch"))
     desk.create(rep, "signature", **signature("affected_dealer", parent=found))
     assert desk.queue(manager) == [(found, "unsigned")]
-    desk.company.services.clock.advance(hours=5)  # type: ignore[attr-defined]
+    desk.wait(hours=5)
     desk.create(
         desk.on_device(Role.REGION_MANAGER, "east"),
         "signature",
@@ -227,7 +227,7 @@ def test_b2_within_thirty_seconds_a_decision_is_taken_back_as_it_was(desk: Desk)
     slip = desk.create(rep, "receipt", **receipt())
     before = desk.data(slip)
     desk.decide(manager, slip, "rejected", note="x")
-    desk.company.services.clock.advance(seconds=30)  # type: ignore[attr-defined]
+    desk.wait(seconds=30)
     desk.undo(manager, slip)
     assert desk.data(slip) == before
     assert desk.queue(manager) == [(slip, "review")]
@@ -238,7 +238,7 @@ def test_b2_taking_back_a_second_decision_restores_the_first(desk: Desk) -> None
     slip = desk.create(rep, "receipt", **receipt())
     desk.decide(manager, slip, "returned", guidance="补照片")
     first = desk.data(slip)
-    desk.company.services.clock.advance(seconds=1)  # type: ignore[attr-defined]
+    desk.wait(seconds=1)
     desk.decide(manager, slip, "accepted")
     assert "guidance" not in desk.data(slip)
     desk.undo(manager, slip)
@@ -252,7 +252,7 @@ def test_b2_after_thirty_seconds_a_decision_stands(desk: Desk) -> None:
     rep, manager = desk.rep(), desk.reviewer()
     slip = desk.create(rep, "receipt", **receipt())
     desk.decide(manager, slip, "rejected")
-    desk.company.services.clock.advance(seconds=31)  # type: ignore[attr-defined]
+    desk.wait(seconds=31)
     with pytest.raises(Problem) as refused:
         desk.undo(manager, slip)
     assert refused.value.code == "wrong_state"

@@ -88,7 +88,7 @@ def test_x5_every_batch_of_a_submitted_case_is_asked_about_once_and_without_a_pe
 
 def test_x5_the_clock_of_a_trace_runs_12_hours_from_the_submission(dispute: Dispute) -> None:
     found = dispute.submitted(lines=[line("B-1")])
-    dispute.company.services.clock.advance(hours=3)  # type: ignore[attr-defined]
+    dispute.wait(hours=3)
     dispute.look()
     (trace,) = traces(dispute, found)
     assert dispute.waiting(trace) == [("logistics_officer", "trace", 9 * HOUR)]

@@ -210,6 +210,6 @@ def test_p5_an_owner_holds_what_a_file_gave_them(company: Company, bring: Bring)
     [record] = records(company, "S-1")
     told = desk.send(rep, {"action": "create", "kind": "visit", "set": visit(customer=record)})
     assert told["outcome"] == "waiting"
-    assert find_record(company.store, record).scopes == {  # type: ignore[union-attr]
+    assert desk.record(record).scopes == {
         f"user:{data(company, 'S-1')['owner']}", f"region:{company.regions['hangzhou']}"
     }  # fmt: skip

@@ -8,7 +8,7 @@ from server.domain.cases.schemas import Line, TagCount
 from server.domain.declaration import kind_from_schema
 from server.domain.numbers import say_number
 from server.domain.positions import position_flags, with_flags
-from server.domain.review.steps import Stepped, b1_waits, b2_step_errors, derive_steps
+from server.domain.review.steps import Stepped, b2_step_errors, derive_steps, led_by
 from server.domain.shapes import OFFICE, SERVER
 from server.domain.vocabulary import CASE_FLAGS, TAGS
 from server.policy import Policy
@@ -63,13 +63,10 @@ def counterfeit_report_kind(policy: Policy) -> RecordKind:
         en="Counterfeit report",
         place=rules.x1_place,
         office_roles=SEES_CASES,
-        decide_roles=COUNTERFEIT.roles(),
         check=lambda change, _parent: b2_step_errors(COUNTERFEIT, change),
         derive=derive,
         fold=fold,
-        waits=lambda change: b1_waits(COUNTERFEIT, policy, change),
-        machine=COUNTERFEIT,
-        is_closed=lambda report: COUNTERFEIT.is_end(str(report.get("state"))),
+        **led_by(COUNTERFEIT, policy),
         summary=("number", "affected_market", "seller", "found_at", "missing_tags", "flags"),
         label="number",
     )

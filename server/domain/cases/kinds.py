@@ -4,7 +4,7 @@ from server.domain.cases import course, rules
 from server.domain.cases.machines import CROSS_REGION
 from server.domain.cases.schemas import CrossRegionCase
 from server.domain.declaration import kind_from_schema
-from server.domain.review.steps import b1_waits
+from server.domain.review.steps import led_by
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
 from server.sync.kinds import Change, Data, RecordKind
@@ -33,13 +33,10 @@ def cross_region_case_kind(policy: Policy) -> RecordKind:
         en="Cross-region case",
         place=rules.x1_place,
         office_roles=SEES_CASES,
-        decide_roles=CROSS_REGION.roles(),
         check=lambda change, _parent: course.case_errors(change),
         derive=derive,
         fold=fold,
-        waits=lambda change: b1_waits(CROSS_REGION, policy, change),
-        machine=CROSS_REGION,
-        is_closed=lambda case: CROSS_REGION.is_end(str(case.get("state"))),
+        **led_by(CROSS_REGION, policy),
         summary=("number", "affected_market", "accused", "found_at", "missing_tags", "flags"),
         label="accused",
     )

@@ -5,7 +5,7 @@ from server.domain.declaration import kind_from_schema
 from server.domain.faults import rules
 from server.domain.faults.machines import FAULT, GOODS_RETURN, INCIDENT, RETURNED
 from server.domain.faults.schemas import GoodsReturn, Incident, ProductFault, Survey
-from server.domain.review.steps import b1_waits, b2_step_errors, derive_steps
+from server.domain.review.steps import b2_step_errors, derive_steps, led_by
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
 from server.sync.kinds import Change, Data, RecordKind
@@ -42,16 +42,13 @@ def product_fault_kind(policy: Policy) -> RecordKind:
         en="Product fault",
         parent="customer",
         office_roles=OFFICE_ROLES,
-        decide_roles=FAULT.roles(),
         check=lambda change, _customer: {
             **rules.f5_check_fault(change),
             **b2_step_errors(FAULT, change),
         },
         derive=derive,
         fold=fold,
-        waits=lambda change: b1_waits(FAULT, policy, change),
-        machine=FAULT,
-        is_closed=lambda fault: FAULT.is_end(str(fault.get("state"))),
+        **led_by(FAULT, policy),
         summary=("customer", "product", "batch", "quantity", "unit", "found_at"),
         label="product",
         urgent_when={"urgency": frozenset({"urgent"})},
@@ -74,16 +71,13 @@ def goods_return_kind(policy: Policy) -> RecordKind:
         en="Return of faulty goods",
         parent="fault",
         office_roles=OFFICE_ROLES,
-        decide_roles=GOODS_RETURN.roles(),
         check=lambda change, fault: {
             **rules.f5_check_return(change, fault),
             **b2_step_errors(GOODS_RETURN, change),
         },
         derive=derive,
         fold=fold,
-        waits=lambda change: b1_waits(GOODS_RETURN, policy, change),
-        machine=GOODS_RETURN,
-        is_closed=lambda one: GOODS_RETURN.is_end(str(one.get("state"))),
+        **led_by(GOODS_RETURN, policy),
         summary=("fault", "received", "exchanged", "sent_back", "scrapped"),
         label="fault",
     )
@@ -107,13 +101,10 @@ def incident_kind(policy: Policy) -> RecordKind:
         en="Incident",
         place=rules.f3_place,
         office_roles=OFFICE_ROLES,
-        decide_roles=INCIDENT.roles(),
         check=lambda change, _parent: b2_step_errors(INCIDENT, change),
         derive=derive,
         fold=fold,
-        waits=lambda change: b1_waits(INCIDENT, policy, change),
-        machine=INCIDENT,
-        is_closed=lambda incident: INCIDENT.is_end(str(incident.get("state"))),
+        **led_by(INCIDENT, policy),
         summary=("type", "customer", "happened_at", "who"),
         label="what",
         urgent_when={"type": frozenset({"complaint_met", "inspection", "press"})},

@@ -66,6 +66,7 @@ def _accept(tally: Tally, ledger: Ledger, entry: Entry) -> bool:
 
 
 def _table(ledger: Ledger) -> Table:
+    # Typed as any selectable, since a class may be mapped to a join; this one is mapped to a table.
     table: Table = ledger.model.__table__  # type: ignore[assignment]
     return table
 

@@ -4,7 +4,8 @@ A verdict is a move of the machine. B2 holds as for every review: it names its r
 some seconds, and is written only over the version that its writer saw.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypedDict
 
 from server.casework.items import OpenItem, Waits
 from server.casework.machine import Condition, Machine, Move
@@ -41,6 +42,25 @@ class Stepped(Reviewed):
     )
     came_from = shapes.text("前一状态", "Came from", writers=SERVER)
     policy_version = shapes.integer("制度版本", "Policy version", writers=SERVER)
+
+
+class Led(TypedDict):
+    """What every kind with a machine declares alike."""
+
+    decide_roles: frozenset[Role]
+    waits: Callable[[Change], Waits]
+    machine: Machine
+    is_closed: Callable[[Data], bool]
+
+
+def led_by(machine: Machine, policy: Policy) -> Led:
+    """The part of a kind's declaration that follows from its machine alone."""
+    return Led(
+        decide_roles=machine.roles(),
+        waits=lambda change: b1_waits(machine, policy, change),
+        machine=machine,
+        is_closed=lambda case: machine.is_end(str(case.get("state"))),
+    )
 
 
 def b2_step_errors(machine: Machine, change: Change) -> FieldErrors:
