@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -184,19 +183,28 @@ def test_each_commit_is_flushed_to_the_disk(client: Client) -> None:
     assert connection.execute("PRAGMA journal_mode").fetchone() == (expected,)
 
 
-def test_saving_stays_quick_with_ten_thousand_in_the_outbox(client: Client) -> None:
+def test_saving_looks_at_no_more_with_ten_thousand_in_the_outbox(client: Client) -> None:
     visit = client.create("visit", {"purpose": "routine"})
+    alone = work_of_a_save(client, visit.id, note="alone")
     for _ in range(100):
         with client.group() as group:
             for number in range(100):
                 group.create("visit", {"purpose": "routine", "note": str(number)})
-    took = []
-    for number in range(50):
-        started = time.perf_counter()
-        client.patch(visit.id, {"note": str(number)})
-        took.append(time.perf_counter() - started)
-    # The promise is 5 ms on an idle machine; other tests run beside this one.
-    assert sorted(took)[len(took) // 2] < 0.02
+    assert work_of_a_save(client, visit.id, note="in a crowd") <= alone + 5
+
+
+def work_of_a_save(client: Client, record: str, *, note: str) -> int:
+    """What SQLite does for one edit, in hundreds of the instructions of its machine."""
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    client._store._connection.set_progress_handler(count, 100)
+    client.patch(record, {"note": note})
+    client._store._connection.set_progress_handler(None, 0)
+    return steps
 
 
 def test_a_store_in_use_elsewhere_is_told_as_busy(client: Client, tmp_path: Path) -> None:
