@@ -5,10 +5,14 @@ what waits, what was put back. ``model_decide`` has the word on each mutation.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tests.simulation.model_decide import decide, refused
 from tests.simulation.model_kept import park, place_all
 from tests.simulation.model_state import Mutation, Said, Sender, State, Told
+
+Looker = tuple[str, str | None, str]
+"""User, device and kind of writer."""
 
 
 class Model:
@@ -21,6 +25,8 @@ class Model:
         self.waiting: dict[str, tuple[Mutation, Sender]] = {}
         self.late: frozenset[str] = frozenset()
         """Mutations of the batch that have waited as long as they may."""
+        self.looker: Looker | None = None
+        """Whose batch it is: in whose eyes records moved away."""
         self.met: set[str] = set()
         """Merge rules that applied, since somebody looked."""
 
@@ -47,6 +53,7 @@ class Model:
         state, self.late = self.state, late
         state.now = now
         state.look_around(sender, told)
+        self.looker = (sender.user, batch[0].get("device"), sender.writer)
         state.making = {one["record"] for one in batch if one["action"] == "create"}
         for one in batch:
             if not state.is_final(one["id"]):
@@ -97,7 +104,14 @@ class Model:
             self._settle_group(mutation)
             return
         mutation, sender = self.waiting[mutation["id"]]
-        self._finish(mutation, sender, decide(self.state, mutation, sender, self.met))
+        self._finish(mutation, sender, self._word(mutation, sender))
+
+    def _word(self, mutation: Mutation, sender: Sender) -> Said:
+        """P5: what moved away from one device tells nothing of what another one has seen."""
+        state = self.state
+        if self.looker != (sender.user, mutation.get("device"), sender.writer):
+            state = replace(state, moved=frozenset(), open=frozenset())
+        return decide(state, mutation, sender, self.met)
 
     def _finish(self, mutation: Mutation, sender: Sender, said: Said) -> None:
         if said.outcome == "waiting" and mutation["id"] in self.late:
@@ -119,7 +133,7 @@ class Model:
         before, waiting = self.state.copy(), dict(self.waiting)
         late, self.late = self.late, frozenset()
         for one, sender in here:
-            self._finish(one, sender, decide(self.state, one, sender, self.met))
+            self._finish(one, sender, self._word(one, sender))
         self.late = late
         told = [self.state.outcomes[one["id"]] for one, _ in here]
         bad = [said.outcome for said in told].index("rejected") if _any(told, "rejected") else None
