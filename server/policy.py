@@ -25,7 +25,8 @@ Words = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Reasons = Annotated[tuple[Words, ...], msgspec.Meta(min_length=1)]
 
 
-def _check_zone(zone: str) -> None:
+def check_zone(zone: str) -> None:
+    """Raises ``ValueError`` where there is no such zone."""
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -42,7 +43,7 @@ class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def __post_init__(self) -> None:
         """Refuses an unknown zone, a week without work and spans that are not in order."""
-        _check_zone(self.zone)
+        check_zone(self.zone)
         if not any(self.week):
             raise ValueError("a week without working time lets no term ever run out")
         for day in (*self.week, *self.workdays.values()):
@@ -112,6 +113,8 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     x7_decision_region: Term
     x7_decision_market: Term
     x10_intake: Term
+    x15_decision_region: Term
+    x15_decision_market: Term
 
 
 class Sync(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -133,19 +136,16 @@ class Visits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """X2, X3: tags that the form asks for, and signatures; X4, X7: which markets are one."""
+    """X2, X3, X15: tags that the forms ask for, and signatures; X4, X7: which markets are one."""
 
     required_tags: tuple[str, ...]
+    price_tags: tuple[str, ...]
     required_signatures: tuple[str, ...]
     signature_stand_ins: dict[str, tuple[str, ...]]
     least_pieces: Positive
     zone: str
     centre_level: Words
     alliances: dict[Code, tuple[str, ...]]
-
-    def __post_init__(self) -> None:
-        """Refuses an unknown zone."""
-        _check_zone(self.zone)
 
 
 class Licences(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

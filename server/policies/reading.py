@@ -10,7 +10,7 @@ import msgspec
 
 from server.domain import all_kinds
 from server.domain.vocabulary import PARTS, TAGS
-from server.policy import ROUND_THE_CLOCK, Calendar, Policy
+from server.policy import ROUND_THE_CLOCK, Calendar, Policy, check_zone
 
 DEFAULTS = Path(__file__).parents[1] / "policy.toml"
 VERDICTS = frozenset({"accepted", "returned", "rejected"})
@@ -141,8 +141,13 @@ def _verdicts(policy: Policy) -> set[str]:
 
 def _wrong_names(policy: Policy) -> Iterator[str]:
     cases = policy.cases
+    try:
+        check_zone(cases.zone)
+    except ValueError as error:
+        yield f"cases.zone: {error}"
     asked = {
         "cases.required_tags": (cases.required_tags, TAGS),
+        "cases.price_tags": (cases.price_tags, TAGS),
         "links.shown_tags": (policy.links.shown_tags, TAGS),
         "cases.required_signatures": (cases.required_signatures, PARTS),
     }

@@ -56,6 +56,7 @@ def refused(content: str) -> tuple[str, ...]:
             'zone = "Asia/Shangai"\nweek',
             "calendars.workdays: there is no time",
         ),
+        ('zone = "Asia/Shanghai" ', 'zone = "" ', "cases.zone: there is no time zone"),
         ("holidays = []", "holidays = [7]", "calendars.workdays.holidays[0]: Expected `date`"),
         ("near = 31", "near = 57", "photos.near: above photos.reshot"),
         ("dark_below = 35", "dark_below = 225", "photos.dark_below: not below"),
@@ -130,6 +131,8 @@ def test_x8_a_term_becomes_an_item_with_its_calendar_its_warning_and_who_is_told
         ("f3_inspection", timedelta(minutes=30)),
         ("f3_press", timedelta(minutes=30)),
         ("f4_answer", timedelta(hours=24)),
+        ("x15_decision_region", timedelta(hours=24)),
+        ("x15_decision_market", timedelta(hours=48)),
     ],
 )
 def test_x8_terms_that_the_rules_name_have_the_length_that_they_name(

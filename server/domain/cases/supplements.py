@@ -11,8 +11,9 @@ class CaseSupplement(Shape):
     """X9: words beside a case, and the photos beneath them; never changed once they are sent."""
 
     case = shapes.reference(
-        "案件", "Case", "cross_region_case", required=True, rule="frozen", writers=BOTH
-    )
+        "案件", "Case", "cross_region_case", "counterfeit_report", "price_report",
+        required=True, rule="frozen", writers=BOTH,
+    )  # fmt: skip
     text = shapes.text(
         "补充说明", "Supplement", limit=4000, required=True, rule="frozen", writers=BOTH
     )
