@@ -12,6 +12,7 @@ OPEN = text("closed_at IS NULL")
 TOLD_ON = text("closed_at IS NULL AND escalated_to IS NOT NULL")
 WARNED = text("warned_at IS NOT NULL")
 MISSED = text("missed_at IS NOT NULL")
+OPEN_MISSED = text("closed_at IS NULL AND missed_at IS NOT NULL")
 RUNNING = text("closed_at IS NULL AND paused_at IS NULL")
 
 
@@ -40,6 +41,13 @@ class Item(Base):
             postgresql_where=TOLD_ON,
         ),
         Index("ix_item_next", "next_at", sqlite_where=RUNNING, postgresql_where=RUNNING),
+        Index(
+            "ix_item_late",
+            "kind",
+            "task",
+            sqlite_where=OPEN_MISSED,
+            postgresql_where=OPEN_MISSED,
+        ),
         Index("ix_item_record", "record"),
         Index("ix_item_warned_at", "warned_at", sqlite_where=WARNED, postgresql_where=WARNED),
         Index("ix_item_missed_at", "missed_at", sqlite_where=MISSED, postgresql_where=MISSED),

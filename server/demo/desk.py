@@ -7,7 +7,7 @@ from itertools import cycle
 from sqlalchemy.orm import Session as Store
 
 from server.domain import queries
-from server.domain.cases.looking import Look
+from server.domain.cases.actions import is_behind
 from server.domain.review.actions import Decision, decide
 from server.media.pictures import list_unexamined
 from server.people import rights
@@ -27,8 +27,7 @@ GUIDANCE: Mapping[str, str] = {
 
 def is_unseen(store: Store, services: Services) -> bool:
     """Whether the worker still has to look into bytes or cases that arrived."""
-    look = Look(store, services.sync.registry, services.policy)
-    return bool(list_unexamined(store)) or bool(look.changed_cases())
+    return bool(list_unexamined(store)) or is_behind(store, services.sync, services.policy)
 
 
 def review_queue(store: Store, services: Services, user: str) -> Counter[str]:

@@ -28,12 +28,17 @@ class NewVersion:
     changed: Mapping[str, tuple[Any, Any]]
 
 
+def feed_head(session: Session) -> int:
+    """The place of the newest change that can be read."""
+    return session.scalar(select(FeedHead.seq)) or 0
+
+
 def changed_after(session: Session, place: int, *, limit: int) -> tuple[list[str], int]:
     """Ids of records with news behind ``place``, and the place up to which that is all of them.
 
     P4: a number that is still to come is greater than every one that can be read.
     """
-    head = session.scalar(select(FeedHead.seq)) or 0
+    head = feed_head(session)
     if head <= place:
         return [], place
     # By scope, since that is how the feed is indexed; scopes without news cost one row each.

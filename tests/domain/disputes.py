@@ -7,6 +7,7 @@ from server.casework.clocks import tick
 from server.casework.queries import open_work
 from server.domain.cases.actions import follow_cases
 from server.people.principal import Principal, Role
+from server.sync.feed import number_feed
 from tests.company import Company
 from tests.domain.desk import Desk
 from tests.domain.records import POLICY, case, signature
@@ -75,8 +76,8 @@ class Dispute(Desk):
 
     def look(self) -> int:
         """The worker looks at the cases until there is nothing more to find; how much it found."""
-        services, found = self.company.services, 0
-        while done := follow_cases(self.company.store, services.sync, POLICY):
+        store, services, found = self.company.store, self.company.services, 0
+        while number_feed(store) + (done := follow_cases(store, services.sync, POLICY)):
             found += done
         return found
 

@@ -7,10 +7,11 @@ from typing import Any
 import structlog
 from sqlalchemy.orm import Session
 
-from server.domain.cases import queries
+from server.domain.cases import following, queries
 from server.domain.cases.checks import Result
+from server.domain.cases.following import Asked, Looked
 from server.domain.cases.looking import Look
-from server.domain.cases.machines import MARKET, REGION
+from server.domain.cases.machines import CROSS_REGION, MARKET, REGION, RETURNED, UNSIGNED
 from server.domain.review.actions import write_strictly, write_version
 from server.errors import Problem
 from server.people.principal import Principal
@@ -18,43 +19,67 @@ from server.people.regions import load_tree
 from server.policy import Policy
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
-from server.sync.queries import StoredRecord, find_record, find_records, may_open
+from server.sync.queries import StoredRecord, children, find_record, find_records, may_open
 
 OVERRIDES = MARKET | REGION
+MOST = 200
+"""So many cases are looked at in one round."""
 SERVER = Principal(user="server", name="server", session="")
 
 log = structlog.get_logger()
 
 
 def follow_cases(session: Session, sync: Sync, policy: Policy) -> int:
-    """X5, X6: asks where batches went, says what the answers mean, and ends what ran out."""
-    return look_at_cases(session, sync, policy) + end_rebuttals(session, sync)
+    """X5, X6: asks where batches went, says what the answers mean, and ends what ran out.
+
+    Only cases on which something new bears are looked at; how many were.
+    """
+    now, tree = sync.clock.now(), load_tree(session)
+    following.note_changes(session, following.rules_now(policy, tree), now)
+    due = following.due_looks(session, now, limit=MOST)
+    look = Look(session, sync.registry, policy, tree)
+    looked = [_try(session, asked, lambda one: _look_at(sync, look, one)) for asked in due]
+    following.settle_looks(session, looked, now)
+    return sum(not one.failed for one in looked)
 
 
-def end_rebuttals(session: Session, sync: Sync) -> int:
-    """X6: where the accused showed no evidence in time, the case goes on without; how many did."""
-    late = find_records(session, queries.unanswered_cases(session))
-    over = {"rebuttal_over": True}
-    return sum(
-        _try(session, case, lambda one: write(session, sync, one, over)) for case in late.values()
-    )
+def is_behind(session: Session, sync: Sync, policy: Policy) -> bool:
+    """Whether the worker still has to look at a case."""
+    rules = following.rules_now(policy, load_tree(session))
+    return following.is_behind(session, rules, sync.clock.now())
 
 
-def look_at_cases(session: Session, sync: Sync, policy: Policy) -> int:
-    """Looks at each case whose facts have changed since it was last looked at; how many had."""
-    look = Look(session, sync.registry, policy)
-    fresh = look.changed_cases()
-    if not fresh:
-        return 0
-    look.tree = load_tree(session)
-    began = queries.submitted_at(session, [case.id for case in fresh])
+def _look_at(sync: Sync, look: Look, asked: Asked) -> Looked:
+    """Looks at one case, and writes what is new; one that is at no work needs no look."""
+    case = find_record(look.session, asked.record)
+    if case is None or not _is_at_work(case):
+        return Looked(asked=asked)
+    _ask_logistics(sync, look, case)
+    case = find_records(look.session, [case.id])[case.id]
+    seen = look.see(case, children(look.session, case.id, "batch_trace"))
+    found = dict(seen.findings)
+    if queries.is_unanswered(look.session, case.id):
+        found["rebuttal_over"] = True
+    version = write(look.session, sync, case, found) if found else case.version
+    # What somebody else wrote in between is looked at again.
+    own = version if version <= case.version + 1 else case.version
+    return Looked(asked=asked, version=own, basis=seen.basis)
 
-    def take(case: StoredRecord) -> None:
-        for trace, values in look.missing_traces(case, began.get(case.id)):
-            _create(session, sync, trace, values)
-        write(session, sync, case, look.findings(case))
 
-    return sum(_try(session, case, take) for case in fresh)
+def _ask_logistics(sync: Sync, look: Look, case: StoredRecord) -> None:
+    """X5: a trace of each batch, with what the shipments propose today."""
+    session = look.session
+    began = queries.submitted_at(session, [case.id]).get(case.id)
+    for trace, values in look.missing_traces(case, began):
+        _create(session, sync, trace, values)
+    for outdated, values in look.outdated_traces(children(session, case.id, "batch_trace")):
+        write(session, sync, outdated, values)
+
+
+def _is_at_work(case: StoredRecord) -> bool:
+    """Whether it was submitted and waits for somebody of the office."""
+    state = str(case.data.get("state"))
+    return case.live and not CROSS_REGION.is_end(state) and state not in {UNSIGNED, RETURNED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,21 +110,22 @@ def override_point(session: Session, sync: Sync, by: Principal, said: Override) 
     return write_strictly(sync, session, by, case, base=said.base, values=values)
 
 
-def _try(session: Session, case: StoredRecord, act: Callable[[StoredRecord], object]) -> bool:
-    """P8: one that fails is left for the next time and stands in nobody's way."""
+def _try(session: Session, asked: Asked, act: Callable[[Asked], Looked]) -> Looked:
+    """P8: one that fails is left for a later time and stands in nobody's way."""
     try:
-        act(case)
+        return act(asked)
     except Exception:
         session.rollback()
-        log.exception("case_not_followed", record=case.id)
-        return False
-    return True
+        log.exception("case_not_followed", record=asked.record)
+        return Looked(asked=asked, failed=True)
 
 
-def write(session: Session, sync: Sync, case: StoredRecord, values: dict[str, Any]) -> int:
-    """The record's new version with fields that the server sets."""
-    patch = {"action": "patch", "kind": case.kind, "record": case.id, "base": case.version}
-    return _push(session, sync, {**patch, "set": values})
+def write(session: Session, sync: Sync, seen: StoredRecord, values: dict[str, Any]) -> int:
+    """The record's new version with fields that the server sets; None takes one away."""
+    patch = {"action": "patch", "kind": seen.kind, "record": seen.id, "base": seen.version}
+    told = {name: value for name, value in values.items() if value is not None}
+    gone = [name for name, value in values.items() if value is None]
+    return _push(session, sync, {**patch, "set": told, "unset": gone})
 
 
 def _create(session: Session, sync: Sync, trace: str, values: dict[str, Any]) -> int:

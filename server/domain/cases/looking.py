@@ -1,16 +1,21 @@
 """What the company's tables and the answers of logistics say about a case. Reads only."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from server.clock import from_wire, to_wire
-from server.domain.cases.checks import Known, write_points, x4_check, x11_statements
-from server.domain.cases.machines import IN_INTAKE
-from server.domain.cases.queries import cases_at_work
+from server.domain.cases.checks import (
+    Known,
+    with_overrides,
+    write_points,
+    x4_check,
+    x11_statements,
+)
+from server.domain.cases.machines import IN_INTAKE, TRACE
 from server.domain.cases.rules import x4_is_confirmed
 from server.domain.goods import queries as goods
 from server.domain.goods import rules as goods_rules
@@ -18,35 +23,31 @@ from server.domain.goods.facts import Accusation, Answer, Find, Line, Sale, Shar
 from server.ids import derive_id
 from server.people.centres import RegionTree, same_centre
 from server.policy import Policy
-from server.proof.encoding import canonical, sha256_hex
 from server.sync.kinds import Data, Registry
-from server.sync.queries import StoredRecord, children, find_record, find_records
+from server.sync.queries import StoredRecord, children, find_record
+from server.values import Value
 
-LOOKED_AT = (
-    "lines", "traces", "affected_market", "source_market", "accused_customer", "signed_by",
-    "signatures", "tag_counts", "vehicle_unloading", "found_at",
-)  # fmt: skip
-"""Fields of a case from which the findings follow."""
 SOUGHT = ("batch", "product", "market", "customer", "quantity", "unit")
+FOUND = ("sources", "derived_accused", "inside_centre", "check_points")
+"""The fields of a case that follow from what is known; without a value where nothing follows."""
+
+
+class Seen(Value, frozen=True):
+    """X4, X5: what a look at a case has found."""
+
+    findings: Data
+    """Fields that are no longer what they were; None takes one away."""
+    basis: frozenset[str]
+    """On what beside the case they rest, as ``CaseBasis`` names it."""
 
 
 class Look:
     """One look at several cases, under one policy and one tree of regions."""
 
-    tree: RegionTree
-
-    def __init__(self, session: Session, registry: Registry, policy: Policy) -> None:
-        self.session, self.registry, self.policy = session, registry, policy
-
-    def mark(self, case: StoredRecord) -> str:
-        """The same as long as nothing changes from which findings follow."""
-        facts = {name: case.data[name] for name in LOOKED_AT if name in case.data}
-        return sha256_hex(canonical({**facts, "policy": self.policy.version}))[:16]
-
-    def changed_cases(self) -> list[StoredRecord]:
-        """Submitted cases whose facts have changed since they were last looked at."""
-        cases = find_records(self.session, cases_at_work(self.session))
-        return [case for case in cases.values() if self.mark(case) != case.data.get("looked")]
+    def __init__(
+        self, session: Session, registry: Registry, policy: Policy, tree: RegionTree
+    ) -> None:
+        self.session, self.registry, self.policy, self.tree = session, registry, policy, tree
 
     def missing_traces(
         self, case: StoredRecord, submitted_at: datetime | None
@@ -65,6 +66,17 @@ class Look:
             made = {"case": case.id, "batch": batch, "asked_at": to_wire(submitted_at)}
             yield trace, {**made, "proposed": proposed}
 
+    def outdated_traces(
+        self, traces: Iterable[StoredRecord]
+    ) -> Iterator[tuple[StoredRecord, Data]]:
+        """X5: traces that nobody has answered, with what the shipments propose by now."""
+        for trace in traces:
+            if trace.data["state"] != TRACE.start:
+                continue
+            proposed = list(self._proposed(trace.data["batch"]))
+            if proposed != trace.data.get("proposed", []):
+                yield trace, {"proposed": proposed}
+
     def _proposed(self, batch: str) -> Iterator[Data]:
         shipments = goods.shipments_of(self.session, self.registry, [batch])
         for proposal in goods_rules.x5_proposed_answers([batch], shipments):
@@ -72,12 +84,35 @@ class Look:
                 told = {name: getattr(answer, name) for name in SOUGHT if name != "batch"}
                 yield {name: value for name, value in told.items() if value is not None}
 
-    def findings(self, case: StoredRecord) -> Data:
-        """The fields of the case that follow from what is known by now."""
-        products = goods.find_products(
-            self.session, [line["product"] for line in case.data["lines"]]
+    def see(self, case: StoredRecord, traces: Sequence[StoredRecord]) -> Seen:
+        """What follows for the case from what is known by now."""
+        names = {line["product"] for line in case.data["lines"]}
+        products = goods.find_products(self.session, names)
+        answers = list(self._answers(traces))
+        dealers = goods.dealers_above(self.session, [answer.customer for answer in answers])
+        traced = goods_rules.x5_traced(
+            lines_of(case.data), answers, products=products, dealers=dealers
         )
-        traced = self._traced(case, products)
+        found = self._findings(case, traced, products)
+        stood = {name: case.data[name] for name in FOUND if name in case.data}
+        customers = {entry["customer"] for entry in _said(traces)} | {*dealers, *dealers.values()}
+        customers |= {answer.customer for answer in answers} | _accused(case.data, found)
+        called = names | {product.code for product in products.values()}
+        return Seen(
+            findings={
+                name: found.get(name) for name in FOUND if found.get(name) != stood.get(name)
+            },
+            basis=frozenset(
+                {f"product:{name}" for name in called}
+                | {f"batch:{goods_rules.batch_key(trace.data['batch'])}" for trace in traces}
+                | {f"customer:{customer}" for customer in customers}
+            ),
+        )
+
+    def _findings(
+        self, case: StoredRecord, traced: tuple[Traced, ...], products: goods_rules.Products
+    ) -> Data:
+        """The fields of the case that follow from where its goods came from."""
         accused = goods_rules.x5_accused(traced)
         sources = [
             {"dealer": share.dealer, "pieces": str(share.pieces), "possible": str(share.possible)}
@@ -86,16 +121,16 @@ class Look:
         inside = self._is_inside(case.data, _markets(traced, accused.dealer))
         told = {
             "sources": sources,
-            "looked": self.mark(case),
             **({"derived_accused": accused.dealer} if accused.dealer else {}),
-            **({} if inside is None else {"inside_centre": inside}),
+            # X7: a case stays whose it is until something else is known.
+            "inside_centre": case.data.get("inside_centre") if inside is None else inside,
         }
         if case.data.get("state") not in IN_INTAKE:  # X4: what was decided on is frozen
-            return told
+            return {**told, "check_points": case.data.get("check_points")}
         find = self._find(case.data, accused, products)
         known = self._known(case, traced=traced, shares=accused.shares, inside=inside, find=find)
-        points = x4_check(known, self.policy.cases.least_pieces)
-        return {**told, "check_points": write_points(points)}
+        points = write_points(x4_check(known, self.policy.cases.least_pieces))
+        return {**told, "check_points": with_overrides({**case.data, "check_points": points})}
 
     def _known(
         self,
@@ -157,14 +192,7 @@ class Look:
         )
         return tuple(one.product for one in sales if goods_rules.k6_licence_at(licences, one))
 
-    def _traced(self, case: StoredRecord, products: goods_rules.Products) -> tuple[Traced, ...]:
-        lines = lines_of(case.data)
-        answers = list(self._answers(case))
-        dealers = goods.dealers_above(self.session, [answer.customer for answer in answers])
-        return goods_rules.x5_traced(lines, answers, products=products, dealers=dealers)
-
-    def _answers(self, case: StoredRecord) -> Iterator[Answer]:
-        traces = children(self.session, case.id, "batch_trace")
+    def _answers(self, traces: Iterable[StoredRecord]) -> Iterator[Answer]:
         said = [(one.data["batch"], entry) for one in traces for entry in one.data["answers"]]
         numbers = {entry["customer"] for _batch, entry in said}
         known = goods.find_customers(self.session, self.registry, numbers)
@@ -192,6 +220,17 @@ class Look:
         if found is not None and found.region:
             return found.region
         return self.tree.find(str(case.get("source_market", "")))
+
+
+def _said(traces: Iterable[StoredRecord]) -> Iterator[Data]:
+    """X5: what is proposed or answered of a case's batches."""
+    for trace in traces:
+        yield from (*trace.data.get("proposed", ()), *trace.data["answers"])
+
+
+def _accused(case: Data, found: Data) -> set[str]:
+    """X12, K6: whose permits and licences are looked for."""
+    return {who for who in (found.get("derived_accused"), case.get("accused_customer")) if who}
 
 
 def _markets(traced: Iterable[Traced], dealer: str | None) -> frozenset[str]:

@@ -3,19 +3,33 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from server.casework.tables import Item
 from server.clock import from_wire
+from server.domain.cases.tables import CaseLook
 
 CASE = "cross_region_case"
 
 
-def unanswered_cases(session: Session) -> tuple[str, ...]:
-    """X6: cases whose accused had time to answer, and a tick has found it over."""
+def unanswered_cases(session: Session, *, limit: int) -> tuple[str, ...]:
+    """X6: cases whose accused had time to answer, which is over, and that nobody looks at yet."""
+    looks = select(CaseLook.record).where(
+        CaseLook.record == Item.record, CaseLook.due_at.is_not(None)
+    )
+    late = select(Item.record).where(_is_over(), ~looks.exists()).limit(limit)
+    return tuple(session.scalars(late))
+
+
+def is_unanswered(session: Session, case: str) -> bool:
+    """X6: whether the time of the accused to answer is over in ``case``, as a tick found."""
+    return bool(session.scalar(select(func.count()).where(_is_over(), Item.record == case)))
+
+
+def _is_over() -> ColumnElement[bool]:
     late = (Item.kind == CASE) & (Item.task == "rebuttal") & Item.missed_at.is_not(None)
-    return tuple(session.scalars(select(Item.record).where(late, Item.closed_at.is_(None))))
+    return late & Item.closed_at.is_(None)
 
 
 def cases_at_work(session: Session) -> tuple[str, ...]:

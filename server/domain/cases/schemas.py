@@ -109,7 +109,6 @@ class CrossRegionCase(Stepped):
         writers=OFFICE, rule="authority", owner="office",
     )  # fmt: skip
     derived_accused = shapes.text("推定被投诉方", "Accused by the traces", writers=SERVER)
-    looked = shapes.text("核对标记", "Facts looked at", limit=40, writers=SERVER)
     rebuttals = shapes.listing(
         "申诉", "Rebuttals", shapes.inner("申诉", "Rebuttal", Rebuttals), most=200, writers=SERVER
     )

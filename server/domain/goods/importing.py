@@ -1,6 +1,6 @@
 """Takes a file of products, batches or shipments in: all of its rows, or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.db import Fault, told_faults, transaction
 from server.domain.goods.ledgers import LEDGERS, Entry, Known, Ledger
 from server.domain.goods.runs import Report, Tally, in_chunks, note_run
-from server.domain.goods.tables import among
+from server.domain.goods.tables import GoodsNews, among
 from server.errors import Problem
 from server.sheets import Sheet, read_heading, read_rows
 
@@ -57,6 +57,7 @@ def _pass_over(session: Session, sheet: Sheet, ledger: Ledger, *, write: bool) -
             raise Problem("wrong_state")
         if write:
             _write(session, _table(ledger), fresh, changed)
+            _tell(session, ledger.news(session, [*fresh, *changed]))
     return tally
 
 
@@ -116,3 +117,8 @@ def _write(
         there = table.c.key == bindparam("stored_key")
         setting = update(table).where(there).values({name: bindparam(name) for name in names})
         session.connection().execute(setting, changed)
+
+
+def _tell(session: Session, news: Collection[str]) -> None:
+    if news:
+        session.execute(insert(GoodsNews), [{"name": name} for name in sorted(news)])

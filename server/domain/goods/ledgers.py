@@ -67,6 +67,8 @@ class Ledger:
     natural: tuple[str, ...]
     """The columns of the table by which a row is the same as one that is there."""
     entries: Callable[[Known, Sequence[Row]], Iterator[Entry]]
+    news: Callable[[Session, Sequence[Mapping[str, Any]]], set[str]]
+    """Of what rows that were written say something new, as ``GoodsNews`` names it."""
 
 
 def _refused(row: Row, *wrong: tuple[str, str]) -> Entry:
@@ -117,6 +119,22 @@ def _place(known: Known, row: Row) -> tuple[str, int] | None:
     return None if product is None else (batch_key(row.values["batch"]), product)
 
 
+def _product_news(_session: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    called = {row.get(name) for row in rows for name in ("code", "name_zh", "name_en")}
+    return {f"product:{name}" for name in called if name}
+
+
+def _no_news(_session: Session, _rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """A batch of which nothing was shipped says nothing of where goods went."""
+    return set()
+
+
+def _shipment_news(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    batches = sorted({row["batch"] for row in rows})
+    sought = session.scalars(select(BatchRow.sought).where(BatchRow.key.in_(batches)))
+    return {f"batch:{number}" for number in sought}
+
+
 def _batch_number(cell: str) -> str:
     number: str = NUMBER(cell)
     if not batch_key(number):
@@ -154,6 +172,7 @@ LEDGERS: Mapping[str, Ledger] = {
         model=ProductRow,
         natural=("code",),
         entries=_product_entries,
+        news=_product_news,
     ),
     "batches": Ledger(
         columns=(
@@ -164,6 +183,7 @@ LEDGERS: Mapping[str, Ledger] = {
         model=BatchRow,
         natural=("sought", "product"),
         entries=_batch_entries,
+        news=_no_news,
     ),
     "shipments": Ledger(
         columns=(
@@ -179,6 +199,7 @@ LEDGERS: Mapping[str, Ledger] = {
         model=ShipmentRow,
         natural=("batch", "note"),
         entries=_shipment_entries,
+        news=_shipment_news,
     ),
 }
 """What the command takes, by its name there."""

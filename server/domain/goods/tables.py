@@ -104,6 +104,18 @@ class ShipmentRow(Base):
     unit: Mapped[str] = mapped_column(String(20))
 
 
+class GoodsNews(Base):
+    """A batch or product about which a file said something new, until who rests on it has looked.
+
+    Its ``name`` is ``batch:`` with the number as it is sought, or ``product:`` with a code or name.
+    """
+
+    __tablename__ = "goods_news"
+
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(String(140))
+
+
 class ImportRun(Base):
     """One file that was taken in: who brought it, when, its SHA-256, and what it changed."""
 
