@@ -101,6 +101,7 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     f4_progress: Term
     f4_revisit: Term
     f5_approval: Term
+    f6_link: Term
     r1_review: Term
     supplement_wanted: Term
     v5_review: Term
@@ -113,6 +114,8 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     x7_decision_region: Term
     x7_decision_market: Term
     x10_intake: Term
+    x14_approval: Term
+    x14_top_up: Term
     x15_decision_region: Term
     x15_decision_market: Term
 
@@ -140,6 +143,8 @@ class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     required_tags: tuple[str, ...]
     price_tags: tuple[str, ...]
+    penalties: dict[Code, Words]
+    """X14: further sorts of penalties (code → zh / en)."""
     required_signatures: tuple[str, ...]
     signature_stand_ins: dict[str, tuple[str, ...]]
     least_pieces: Positive

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from flask import redirect, render_template, url_for
+from flask_babel import lazy_gettext
 
 from server.backoffice.blueprint import Page, blueprint
 from server.backoffice.door import signed_in
@@ -20,6 +21,16 @@ from server.services import services
 
 PATH = "/l/"
 """Where the pages behind links begin."""
+SHOWN = {
+    "rebuttal": lazy_gettext(
+        "Whoever has it sees batches, products, quantities and copies of some photos, "
+        "and may hand in evidence."
+    ),
+    "fault_photos": lazy_gettext(
+        "Whoever has it sees product, batch and quantity, and may add photos."
+    ),
+}
+"""What a link for a purpose opens."""
 
 
 def may_link(reader: Principal, sight: Sight) -> Purpose | None:
@@ -80,6 +91,7 @@ def _page(reader: Principal, sight: Sight, purpose: Purpose, address: str = "") 
         record=sight.record,
         kind=sight.kind,
         label=label_of(sight.kind, sight.record),
+        shown=SHOWN[purpose.name],
         until=lens.local(_until(sight, purpose, now)),
         address=address,
         links=[(one, _state(one, now), lens.name(one.link.made_by)) for one in known],

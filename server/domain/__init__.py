@@ -2,6 +2,7 @@
 
 from server.domain.cases.counterfeits import counterfeit_report_kind
 from server.domain.cases.kinds import cross_region_case_kind
+from server.domain.cases.penalties import penalty_kind
 from server.domain.cases.prices import price_report_kind
 from server.domain.cases.supplements import case_supplement_kind
 from server.domain.cases.traces import batch_trace_kind
@@ -16,7 +17,7 @@ from server.domain.faults.kinds import (
     product_fault_kind,
     survey_kind,
 )
-from server.domain.links.kinds import rebuttal_kind
+from server.domain.links.kinds import fault_supplement_kind, rebuttal_kind
 from server.domain.money.kinds import receipt_kind
 from server.domain.visits.kinds import visit_kind, visit_report_kind
 from server.policy import Policy
@@ -37,8 +38,10 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         case_supplement_kind(),
         counterfeit_report_kind(policy),
         price_report_kind(policy),
+        penalty_kind(policy),
         rebuttal_kind(),
         product_fault_kind(policy),
+        fault_supplement_kind(),
         goods_return_kind(policy),
         incident_kind(policy),
         survey_kind(),

@@ -1,6 +1,7 @@
 """The page of a link, before and after its term; and what hooks the room up."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from server.linked.assets import asset
 from server.linked.blueprint import blueprint
 from server.linked.door import by_link
 from server.linked.handing import FORM_PHOTOS, take_form
-from server.linked.words import for_scripts, language, say
+from server.linked.words import for_scripts, language, say, say_for
 from server.people import rights
 from server.services import services
 
@@ -104,6 +105,7 @@ def _shown(link: Link) -> dict[str, Any]:
     """X6: what the link shows of its record, and ids with which a plain form can be sent twice."""
     session, own = db.session(), services()
     return {
+        "own": partial(say_for, link.purpose.name),
         "listing": queries.shown_listing(session, own.sync.registry, link),
         "copies": {
             name: Words(*TAGS[photo.tag or "other"]).say(language())

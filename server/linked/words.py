@@ -8,16 +8,6 @@ from server.errors import LANGUAGES, Words
 from server.services import services
 
 WORDS: Mapping[str, Words] = {
-    "title": Words("申诉", "Your answer"),
-    "about": Words(
-        "有人投诉下列货物出现在不该销售的市场。您可以在期限内提交证据。",
-        "Somebody complains that these goods were found in a market where they do not belong. "
-        "You may show evidence until the term ends.",
-    ),
-    "counts": Words(
-        "只有文字而没有照片或单据，不作为证据。",
-        "Words alone, without photos or papers, do not count as evidence.",
-    ),
     "due": Words("截止时间", "Until"),
     "left": Words("还剩", "Left"),
     "days": Words("{0} 天 {1} 小时", "{0} d {1} h"),
@@ -26,7 +16,6 @@ WORDS: Mapping[str, Words] = {
     "goods": Words("涉及的货物", "The goods"),
     "copies": Words("现场照片（副本）", "Photos of them (copies)"),
     "copy": Words("现场照片 {0}：{1}", "Photo {0}: {1}"),
-    "answer": Words("提交证据", "Show evidence"),
     "text": Words("说明", "What you want to say"),
     "camera": Words("拍照", "Take a photo"),
     "gallery": Words("选择照片或 PDF", "Choose photos or PDF"),
@@ -95,6 +84,34 @@ WORDS: Mapping[str, Words] = {
     "again": Words("请稍后再试。", "Try again in a while."),
     "language": Words("语言", "Language"),
 }
+FOR_PURPOSES: Mapping[str, Mapping[str, Words]] = {
+    "rebuttal": {
+        "title": Words("申诉", "Your answer"),
+        "about": Words(
+            "有人投诉下列货物出现在不该销售的市场。您可以在期限内提交证据。",
+            "Somebody complains that these goods were found in a market where they do not belong. "
+            "You may show evidence until the term ends.",
+        ),
+        "answer": Words("提交证据", "Show evidence"),
+        "hint": Words(
+            "只有文字而没有照片或单据，不作为证据。",
+            "Words alone, without photos or papers, do not count as evidence.",
+        ),
+    },
+    "fault_photos": {
+        "title": Words("质量问题：补充照片", "Photos of a fault"),
+        "about": Words(
+            "下列货物报告了质量问题。请在期限内补充照片。",
+            "A fault of these goods was reported. Please add photos of it until the term ends.",
+        ),
+        "answer": Words("补充照片", "Add photos"),
+        "hint": Words(
+            "请拍清故障部位、批号和数量。",
+            "Show what is wrong, the batch number, and how many pieces there are.",
+        ),
+    },
+}
+"""What a page says for one purpose of links, by its name."""
 FOR_SCRIPTS = (
     "days", "hours", "minutes", "remove", "number", "photos_arrived", "saved", "not_saved",
     "waiting", "sending", "sending_photo", "waiting_photos", "all_arrived", "photo_refused",
@@ -114,6 +131,11 @@ def language() -> str:
 def say(name: str, *values: object) -> str:
     """The sentence ``name`` in the language of this page."""
     return WORDS[name].say(language()).format(*values)
+
+
+def say_for(purpose: str, name: str) -> str:
+    """The same of a sentence that only pages for ``purpose`` say."""
+    return FOR_PURPOSES[purpose][name].say(language())
 
 
 def for_scripts() -> dict[str, str]:

@@ -11,8 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from server.db import transaction
 from server.domain.links.actions import Made
 from server.domain.links.tables import CaseLink
+from server.people.principal import Role
 from server.sync.queries import children
 from tests.browser.test_office import DOUBLE_IDS, UNNAMED, WIDTH, WITHOUT_ALT
+from tests.faults import Report
 from tests.links import Dispute
 from tests.office import Office
 from tests.pictures import draw
@@ -112,6 +114,29 @@ def test_x6_words_and_photos_are_handed_in_and_the_number_stays(
     page.reload()
     expect(page.locator(".number")).to_have_text(number)
     expect(page.get_by_label("What you want to say")).to_have_value("")
+
+
+def test_f6_a_dealer_at_a_phone_adds_photos_to_a_fault(
+    phone: BrowserContext, address: str, office: Office, tmp_path: Path
+) -> None:
+    report = Report(office)
+    report.lead("dealer_photographs")
+    page = phone.new_page()
+    page.goto(f"{address}/l/{report.make(office.reviewer(Role.SALES_CLERK, None))}")
+    expect(page.get_by_role("heading", name="Photos of a fault")).to_be_visible()
+    page.get_by_label("What you want to say").fill("all leak at the seam")
+    choose(page, draw(), by="camera")
+    page.screenshot(path=tmp_path / "fault.png", full_page=True)
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("status")).to_have_text("The server has received all of it.")
+    assert NUMBER.fullmatch(page.locator(".number").inner_text())
+    [came] = report.supplements()
+    assert (came.data["text"], came.data["verified"]) == ("all leak at the seam", 1)
+    assert report.state() == "opinion"
+    page.goto(f"{page.url.partition('?')[0]}?lang=zh-CN")
+    assert page.evaluate(WIDTH) <= 360
+    assert page.evaluate(UNNAMED) == page.evaluate(DOUBLE_IDS) == page.evaluate(SMALL_TARGETS) == []
+    page.screenshot(path=tmp_path / "fault-zh.png", full_page=True)
 
 
 def test_x6_a_draft_with_photos_is_there_after_a_reload(page: Page, dispute: Dispute) -> None:

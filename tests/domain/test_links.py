@@ -92,10 +92,10 @@ def test_x6_words_without_evidence_are_flagged() -> None:
 def test_x6_evidence_counts_once_it_is_verified() -> None:
     declared, verified = {"state": "stored"}, {"state": "verified"}
     arrived = change("photo", verified, before=declared, record=PHOTO)
-    once = rules.x6_fold(REBUTTAL, (arrived,))
+    once = rules.fold_photos(REBUTTAL, (arrived,))
     assert once == {"verified": 1}
     again = change("photo", {**verified, "width": 3}, before=verified, record=PHOTO)
-    assert rules.x6_fold({**REBUTTAL, **once}, (again,)) == once
+    assert rules.fold_photos({**REBUTTAL, **once}, (again,)) == once
     gone = change("photo", verified, before=verified, record=PHOTO, withdrawn=True)
-    assert rules.x6_fold({**REBUTTAL, **once}, (gone,)) == {"verified": 0}
-    assert rules.x6_fold(REBUTTAL, (change("conflict", {}),)) == {"verified": 0}
+    assert rules.fold_photos({**REBUTTAL, **once}, (gone,)) == {"verified": 0}
+    assert rules.fold_photos(REBUTTAL, (change("conflict", {}),)) == {"verified": 0}

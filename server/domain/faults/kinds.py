@@ -3,7 +3,7 @@
 from server.casework.machine import Machine
 from server.domain.declaration import kind_from_schema
 from server.domain.faults import rules
-from server.domain.faults.machines import FAULT, GOODS_RETURN, INCIDENT, RETURNED
+from server.domain.faults.machines import FAULT, GOODS_RETURN, INCIDENT
 from server.domain.faults.schemas import GoodsReturn, Incident, ProductFault, Survey
 from server.domain.review.steps import b2_step_errors, derive_steps, led_by
 from server.people.principal import MANAGERS, Role
@@ -17,11 +17,9 @@ OFFICE_ROLES = MANAGERS | {
 
 
 def _fold_evidence(machine: Machine, record: Data, children: tuple[Change, ...]) -> Data:
-    """A photo that is added to what was sent back hands it in again."""
-    fresh = any(child.before is None and child.by.device for child in children)
-    if not fresh or record.get("state") != RETURNED:
-        return {}
-    return {"state": machine.settle(RETURNED, record, {"handed_in": lambda _data: True})}
+    """Where a record goes by the evidence that came beneath it."""
+    stands = str(record.get("state", machine.start))
+    return {"state": machine.settle(stands, record, rules.brought(children))}
 
 
 def product_fault_kind(policy: Policy) -> RecordKind:

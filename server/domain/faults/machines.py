@@ -38,6 +38,8 @@ def _returned(to: str) -> State:
 
 
 WITHDRAWN_STATE = State(zh="已撤回", en="Withdrawn")
+ON_SITE = _waits(Role.REGION_MANAGER, "on_site", "f2_on_site")
+SEEN = Move(zh="已核实", en="It was seen", to="opinion", roles=MANAGER)
 
 FAULT = Machine(
     start=REPORTED,
@@ -59,7 +61,8 @@ FAULT = Machine(
             moves={
                 "goes": Move(zh="到现场", en="Go on site", to="on_site", roles=MANAGER),
                 "dealer_photographs": Move(
-                    zh="由经销商拍照", en="Let the dealer photograph", to="on_site", roles=MANAGER
+                    zh="由经销商拍照", en="Let the dealer photograph", to="photographs",
+                    roles=MANAGER,
                 ),
                 "withdrawn": WITHDRAW,
             },
@@ -67,11 +70,19 @@ FAULT = Machine(
         "on_site": State(
             zh="现场核实",
             en="Looked at on site",
-            waits=_waits(Role.REGION_MANAGER, "on_site", "f2_on_site"),
+            waits=ON_SITE,
+            moves={"seen": SEEN, "withdrawn": WITHDRAW},
+        ),
+        "photographs": State(
+            zh="待经销商拍照",
+            en="The dealer photographs",
+            waits=ON_SITE,
             moves={
-                "seen": Move(zh="已核实", en="It was seen", to="opinion", roles=MANAGER),
+                "goes": Move(zh="到现场", en="Go on site", to="on_site", roles=MANAGER),
+                "seen": SEEN,
                 "withdrawn": WITHDRAW,
             },
+            passes=(("photographed", "opinion"),),
         ),
         "opinion": State(
             zh="待总经理意见",

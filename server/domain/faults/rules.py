@@ -1,6 +1,6 @@
 """What follows from a fault, a return and an incident. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from server.casework.deadlines import FieldTerm, Moment, judge_field_term
@@ -26,7 +26,16 @@ def f3_place(_incident: Data, by: Author) -> Placement:
 def handed_in(change: Change) -> Mapping[str, Condition]:
     """When what was sent back goes on: its sender changed it."""
     mended = (change.before or {}).get("state") == RETURNED and is_edited(change)
-    return {"handed_in": lambda _data: mended}
+    return {"handed_in": lambda _data: mended, "photographed": lambda _data: False}
+
+
+def brought(children: Collection[Change]) -> Mapping[str, Condition]:
+    """When a record goes on by what is written beneath it: evidence of its sender hands in again
+    what was sent back; F6: photos of the dealer stand for the manager's look on site."""
+    fresh = [child for child in children if child.before is None]
+    mended = any(child.by.device for child in fresh)
+    shown = any(child.kind == "fault_supplement" and child.after["photos"] for child in fresh)
+    return {"handed_in": lambda _data: mended, "photographed": lambda _data: shown}
 
 
 def f5_amounts(goods_return: Data) -> dict[str, int]:

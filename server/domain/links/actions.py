@@ -235,7 +235,7 @@ def _mutations(
 
     The ids of records follow from link and phone, so that no phone can name another's record.
     """
-    made: dict[str, Any] = {"case": link.record, "photos": len(given.photos)}
+    made: dict[str, Any] = {link.purpose.beneath: link.record, "photos": len(given.photos)}
     if given.text:
         made["text"] = given.text
     values = {record: (link.purpose.made, made)}

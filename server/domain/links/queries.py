@@ -110,10 +110,14 @@ def handed_in(session: Session, link: Link) -> tuple[HandedIn, ...]:
 
 def shown_listing(session: Session, registry: Registry, link: Link) -> Listing:
     """X6: batches, products and quantities, and nothing else of the record."""
-    record, kind = queries.find_record(session, link.record), registry.kinds[link.purpose.kind]
-    listed = kind.json_schema["properties"][link.purpose.listed]["items"]["properties"]
-    known = [name for name in link.purpose.shown if name in listed]
-    entries = record.data.get(link.purpose.listed, ()) if record and record.live else ()
+    record, purpose = queries.find_record(session, link.record), link.purpose
+    listed = registry.kinds[purpose.kind].json_schema["properties"]
+    data = record.data if record and record.live else None
+    entries = [] if data is None else [data]
+    if purpose.listed is not None:
+        listed = listed[purpose.listed]["items"]["properties"]
+        entries = [] if data is None else data.get(purpose.listed, [])
+    known = [name for name in purpose.shown if name in listed]
     return Listing(
         columns=tuple(listed[name]["x-title"] for name in known),
         rows=tuple(tuple(_said(listed[name], one.get(name)) for name in known) for one in entries),
@@ -129,6 +133,8 @@ def _said(declared: dict[str, Any], value: Any) -> dict[str, str]:
 
 def shown_photos(session: Session, policy: Policy, link: Link) -> dict[str, Photo]:
     """X6: the photos of the record whose tags the policy shows, by names that say nothing."""
+    if not link.purpose.copies:
+        return {}
     return {
         hashlib.sha256(f"{link.id}\n{photo.record}".encode()).hexdigest()[:24]: photo
         for photo in photos_of(session, link.record)

@@ -37,16 +37,20 @@ def x6_expiry(made_at: datetime, expires_at: datetime, clocks: Iterable[Clock]) 
     return max(its_own, default=expires_at)
 
 
+def first_fields(change: Change) -> Data:
+    """What the server says of something when it is handed in: its number, for the phone."""
+    return {"number": say_number(change.record), "verified": 0} if change.before is None else {}
+
+
 def x6_derive(change: Change) -> Data:
     """X6: its number, and that words without evidence do not count."""
     words_only = set() if change.after["photos"] else {"words_only"}
-    first = {"number": say_number(change.record), "verified": 0} if change.before is None else {}
-    return {**first, "flags": with_flags(change.after, words_only)}
+    return {**first_fields(change), "flags": with_flags(change.after, words_only)}
 
 
-def x6_fold(rebuttal: Data, children: Iterable[Change]) -> Data:
-    """X6: how many of the photos that it declares have arrived and are verified."""
-    verified = rebuttal.get("verified", 0)
+def fold_photos(handed_in: Data, children: Iterable[Change]) -> Data:
+    """X6, F6: how many of the photos that it declares have arrived and are verified."""
+    verified = handed_in.get("verified", 0)
     for child in children:
         if child.kind == "photo":
             verified += _counts(child.after, withdrawn=child.withdrawn) - _counts(child.before)
