@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from server.clock import to_wire
@@ -18,7 +18,6 @@ from server.domain.goods.tables import GoodsNews
 from server.people.centres import RegionTree
 from server.policy import Policy
 from server.proof.encoding import canonical, sha256_hex
-from server.rows import Rows, as_table
 from server.sync.changes import changed_after, feed_head
 from server.sync.queries import StoredRecord, find_records
 from server.values import Value
@@ -31,8 +30,6 @@ FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=1)
 OF_A_DEALER = frozenset({"licence", "permit"})
 """Kinds beneath a customer that say something of the cases it is accused in."""
-
-LOOK, BASIS = as_table(CaseLook), as_table(CaseBasis)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +148,14 @@ def _take_in(session: Session, news: _News, now: datetime) -> None:
 def ask(session: Session, cases: Collection[str], now: datetime) -> None:
     """Asks for a look at each of ``cases``, in the caller's transaction."""
     named = sorted(cases)
-    fresh = [(case, 0, 0, 0) for case in named]
-    Rows(session).insert(LOOK, ("record", "version", "asked", "tries"), fresh, skip_known=True)
     told = {"asked": CaseLook.asked + 1, "due_at": func.coalesce(CaseLook.due_at, to_wire(now))}
     for start in range(0, len(named), PAGE):
-        some = CaseLook.record.in_(named[start : start + PAGE])
-        session.execute(update(CaseLook).where(some).values(told))
+        some = named[start : start + PAGE]
+        known = set(session.scalars(select(CaseLook.record).where(CaseLook.record.in_(some))))
+        fresh = [{"record": case} for case in some if case not in known]
+        if fresh:
+            session.execute(insert(CaseLook), fresh)
+        session.execute(update(CaseLook).where(CaseLook.record.in_(some)).values(told))
 
 
 def due_looks(session: Session, now: datetime, *, limit: int) -> list[Asked]:
@@ -197,10 +196,11 @@ def _settle(session: Session, row: CaseLook, one: Looked, now: datetime) -> None
 
 def _rest(session: Session, looked: Collection[Looked]) -> None:
     """Writes down on what the findings rest now, as far as that is something else than before."""
-    records = [one.asked.record for one in looked]
-    stored = select(CaseBasis.record, CaseBasis.name).where(CaseBasis.record.in_(records))
-    there = {(row.name, row.record) for row in session.execute(stored)}
-    wanted = {(name, one.asked.record) for one in looked for name in one.basis}
-    rows = Rows(session)
-    rows.delete(BASIS, ("name", "record"), sorted(there - wanted))
-    rows.insert(BASIS, ("name", "record"), sorted(wanted - there), skip_known=True)
+    stored: dict[str, set[str]] = {one.asked.record: set() for one in looked}
+    for row in session.scalars(select(CaseBasis).where(CaseBasis.record.in_(sorted(stored)))):
+        stored[row.record].add(row.name)
+    fresh = {one.asked.record: one.basis for one in looked if one.basis != stored[one.asked.record]}
+    session.execute(delete(CaseBasis).where(CaseBasis.record.in_(sorted(fresh))))
+    rows = [{"name": name, "record": case} for case, basis in fresh.items() for name in basis]
+    if rows:
+        session.execute(insert(CaseBasis), rows)
