@@ -5,7 +5,8 @@ and writes with ``insert … select from json_to_recordset`` (one generic ``exec
 was measured at half the rate). Statements are written with ``?``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -41,6 +42,19 @@ class Rows:
     def listed(self, values: Iterable[Any]) -> Any:
         """The parameter for :meth:`among`."""
         return orjson.dumps(list(values)).decode() if self.sqlite else list(values)
+
+    @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        """Has PostgreSQL work on what is written within, while the next is made ready here.
+
+        A query within waits for its answer. What the database refuses is raised at the end at
+        the latest; P3: so that no commit follows. SQLite works in this process, and as it is told.
+        """
+        if self.sqlite:
+            yield
+            return
+        with self._cursor.connection.pipeline():
+            yield
 
     def select(self, statement: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""

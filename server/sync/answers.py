@@ -1,5 +1,6 @@
 """Results as they stand in the answer to a push. Pure but for the signature of the server."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from server.proof.acknowledgement import Acknowledged, acknowledge
@@ -21,6 +22,8 @@ class Told(Value, frozen=True):
     retry_after: int | None = None
     data: Data | None = None
     data_version: int | None = None
+    ack: Mapping[str, object] | None = None
+    """Its acknowledgement, where there was time to make it before the answer is put together."""
 
     @classmethod
     def replayed(cls, mutation: Mutation, stored: StoredMutation) -> Self:
@@ -81,10 +84,15 @@ def _describe(outcome: Outcome) -> dict[str, Any]:
     return described
 
 
-def _proof(sync: Sync, told: Told) -> dict[str, Any]:
+def signed(sync: Sync, told: Told) -> Told:
+    """The same with its acknowledgement, which follows from the stored row alone."""
     stored = told.stored
     if stored is None or not stored.outcome.is_final:
-        return {}
+        return told
+    return replace(told, ack=_acknowledge(sync, stored))
+
+
+def _acknowledge(sync: Sync, stored: StoredMutation) -> Mapping[str, object]:
     row = Acknowledged(
         id=stored.id,
         digest=stored.digest,
@@ -93,7 +101,14 @@ def _proof(sync: Sync, told: Told) -> dict[str, Any]:
         version=stored.outcome.version,
         received_at=stored.received_at,
     )
-    proof: dict[str, Any] = {"ack": acknowledge(sync.key, row)}
+    return acknowledge(sync.key, row)
+
+
+def _proof(sync: Sync, told: Told) -> dict[str, Any]:
+    stored = told.stored
+    if stored is None or not stored.outcome.is_final:
+        return {}
+    proof: dict[str, Any] = {"ack": told.ack or _acknowledge(sync, stored)}
     if told.mutation.forked or stored.forked:
         proof["fork"] = True
     if stored.outcome.name == "rejected":

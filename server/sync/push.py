@@ -21,7 +21,7 @@ from server.people import devices, rights
 from server.people.principal import Principal
 from server.proof.seal import Link, Verdict, judge_first, judge_runs
 from server.rows import Rows
-from server.sync.answers import Told, result_of
+from server.sync.answers import Told, result_of, signed
 from server.sync.batch import Batch, Sender
 from server.sync.deciding import MENDED_SECONDS, Deciding, Pending
 from server.sync.engine import Sync
@@ -218,11 +218,16 @@ class _Pushing:
             user=user,
             at=to_wire(taken.at),
         )
-        write(writing, decided)
-        keep_reused(writing, taken.deciding.reused)
-        queue.apply(self.session, _asked(decided), by=user, at=taken.at)
+        told = [_with_data(taken.deciding.batch, one) for one in taken.told]
+        fresh_items = queue.settle(self.session, _asked(decided), by=user, at=taken.at)
+        with rows.without_waiting():
+            write(writing, decided)
+            keep_reused(writing, taken.deciding.reused)
+            queue.open_items(rows, fresh_items)
+            if not rows.sqlite:  # P3: said after the commit; made while PostgreSQL is at work
+                told = [signed(self.sync, one) for one in told]
         queue.move(self.session, {one.id: one.placement.region for one in writing.moved.values()})
-        return [_with_data(taken.deciding.batch, one) for one in taken.told]
+        return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,18 +103,22 @@ def keep_reused(writing: Writing, mutations: Sequence[Mutation]) -> None:
 
 
 def write(writing: Writing, decided: Sequence[Decided]) -> None:
-    """Writes every outcome and every effect of a batch. The caller commits."""
+    """Writes every outcome and every effect of a batch. The caller commits.
+
+    What it must read comes first, so that nothing that is written has to be waited for.
+    """
     finals: dict[str, Head] = {}
     for item in decided:
         finals.update((written.head.id, written.head) for written in item.writes)
     fresh = [item for item in decided if item.key is None]
     new = [head for head in finals.values() if head.key is None]
     fresh_keys, new_keys = writing.rows.next_keys({MUTATION: len(fresh), RECORD: len(new)})
-    mutation_keys = _write_mutations(writing, decided, fresh_keys)
     _take_along(writing, finals)
+    sums = _sums(writing, finals)
+    mutation_keys = _write_mutations(writing, decided, fresh_keys)
     _write_heads(writing, finals, new_keys)
     _write_versions(writing, decided, mutation_keys)
-    _write_feed(writing, finals)
+    _write_feed(writing, finals, sums)
     taken = {digest: holder for item in decided for digest, holder in item.claims}
     held = [(digest, holder.record, holder.captured) for digest, holder in taken.items()]
     writing.rows.update(CLAIM, ("digest", "record", "captured"), held)
@@ -304,11 +308,16 @@ def _changed_text(writing: Writing, written: Written) -> str:
     return canonical(pairs).decode()
 
 
-def _write_feed(writing: Writing, finals: Mapping[str, Head]) -> None:
+def _sums(writing: Writing, finals: Mapping[str, Head]) -> dict[str, ScopeSum]:
+    """The scopes that the records are in, were in, or both."""
     names = {scope for head in finals.values() for scope in head.placement.scopes}
     before = writing.loaded.heads
     names |= {s for id_ in finals if id_ in before for s in before[id_].placement.scopes}
-    sums = scope_sums(writing.rows, names)
+    return scope_sums(writing.rows, names)
+
+
+def _write_feed(writing: Writing, finals: Mapping[str, Head], sums: Mapping[str, ScopeSum]) -> None:
+    before = writing.loaded.heads
     scopes = {name: one.key for name, one in sums.items()}
     puts: list[FeedRow] = []
     leaves: list[FeedRow] = []
