@@ -1,4 +1,5 @@
-"""X8, V5: who works a case, whether its clock stands still, what is wrong with a photo."""
+"""X4, X8, V5: who works a case, whether its clock stands still, what is wrong with a photo or with
+the server's check."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,8 +8,9 @@ from flask import redirect, request, url_for
 
 from server.backoffice.blueprint import Page, blueprint
 from server.backoffice.door import signed_in
-from server.backoffice.record import render_record
+from server.backoffice.record import Typed, render_record
 from server.backoffice.sight import look_at
+from server.domain.cases.actions import Override, override_point
 from server.domain.review import actions
 from server.errors import Problem
 from server.extensions import db
@@ -42,13 +44,28 @@ def guide_photo(principal: Principal, record: str, photo: str) -> Page:
     return _shown(principal, record, lambda: act(photo, base=base, guidance=said))
 
 
-def _shown(principal: Principal, record: str, act: Callable[[], int]) -> Page:
-    """Acts, and shows the record as it then is, or what was in the way."""
+@blueprint.post("/records/<record>/points/<point>")
+@signed_in
+def override(principal: Principal, record: str, point: str) -> Page:
+    """X4: says otherwise than the server's check of one point."""
+    look_at(principal, record)
+    base, reason = request.form.get("base", 0, type=int), request.form.get("reason", "").strip()
+    result = request.form.get("result", "")
+    said = Override(case=record, base=base, point=point, result=result, reason=reason)
+    typed = Typed(base=base, evidence="", point=point, result=result, reason=reason)
+    act = partial(override_point, db.session(), services().sync, principal)
+    return _shown(principal, record, lambda: act(said), typed=typed)
+
+
+def _shown(
+    principal: Principal, record: str, act: Callable[[], int], typed: Typed | None = None
+) -> Page:
+    """Acts, and shows the record as it then is, or what was in the way and what was typed."""
     try:
         act()
     except Problem as problem:
         if problem.code not in SHOWN:
             raise
-        page = render_record(principal, look_at(principal, record), problem=problem)
+        page = render_record(principal, look_at(principal, record), typed=typed, problem=problem)
         return page, problem.type.status
     return redirect(url_for("office.show_record", record=record))

@@ -14,6 +14,7 @@ from server.backoffice.past import (
     kept_views,
     version_views,
 )
+from server.backoffice.points import PointView, point_views
 from server.backoffice.sight import Sight
 from server.backoffice.words import TimeLeft
 from server.domain.queries import label_of
@@ -23,7 +24,7 @@ from server.people.principal import Principal
 from server.services import services
 from server.sync.kinds import RecordKind
 
-TOLD_APART = (*DECISION, "state", "came_from", "sender", "flags")
+TOLD_APART = (*DECISION, "state", "came_from", "sender", "flags", "check_points", "overrides")
 """Fields that have a place of their own on the page."""
 
 
@@ -48,6 +49,8 @@ class Portrait:
     decision: tuple[Fact, ...]
     photos: tuple[Exhibit, ...]
     signatures: tuple[Exhibit, ...]
+    points: tuple[PointView, ...]
+    """X4: the machine's check."""
     versions: tuple[VersionView, ...]
     kept: tuple[KeptView, ...]
     clocks: tuple[ClockView, ...]
@@ -72,6 +75,8 @@ def portray(reader: Principal, sight: Sight) -> Portrait:
         without=TOLD_APART,
     )
     work = sight.work
+    photos = photo_exhibits(lens, registry, sight.photos, sight.matches)
+    signatures = signature_exhibits(lens, registry, sight.signatures)
     return Portrait(
         id=record.id,
         version=record.version,
@@ -87,8 +92,9 @@ def portray(reader: Principal, sight: Sight) -> Portrait:
         flags=words.flags(lens, kind, record.data.get("flags", ())),
         facts=facts,
         decision=_decision(lens, sight),
-        photos=photo_exhibits(lens, registry, sight.photos, sight.matches),
-        signatures=signature_exhibits(lens, registry, sight.signatures),
+        photos=photos,
+        signatures=signatures,
+        points=point_views(lens, reader, sight, {"photo": photos, "signature": signatures}),
         versions=version_views(lens, kind, sight.versions),
         kept=kept_views(lens, kind, sight.kept),
         clocks=tuple(clock_view(lens, one) for one in sight.clocks),

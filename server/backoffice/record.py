@@ -12,15 +12,17 @@ from server.backoffice.matches import PAIRS
 from server.backoffice.openings import note_opening
 from server.backoffice.portrait import portray
 from server.backoffice.sight import Sight, look_at
-from server.backoffice.words import in_language
+from server.domain.cases.actions import may_override
+from server.domain.cases.checks import RESULTS
 from server.domain.review.steps import PAUSES
-from server.errors import Problem, describe
+from server.domain.shapes import Names
+from server.errors import Problem, Words, describe
 from server.people.principal import Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typed:
-    """What a reviewer typed into the form, on which version and evidence."""
+    """What a reviewer typed into a form of the page, on which version and evidence."""
 
     base: int
     evidence: str
@@ -29,6 +31,8 @@ class Typed:
     note: str = ""
     guidance: str = ""
     stay: bool = False
+    point: str = ""
+    result: str = ""
 
 
 @blueprint.get("/records/<record>")
@@ -57,7 +61,9 @@ def render_record(
         record=record,
         offers=sight.offers,
         handled=sight.handled,
-        pauses=pauses_in(language()),
+        pauses=in_words(PAUSES, language()),
+        overridable=may_override(principal, sight.record),
+        results=in_words(RESULTS, language()),
         restorable=sight.restorable,
         typed=typed or Typed(base=base, evidence=sight.evidence),
         evidence=sight.evidence,
@@ -68,6 +74,6 @@ def render_record(
     )
 
 
-def pauses_in(told: str) -> list[tuple[str, str]]:
-    """X8: the reasons for which a clock may stand still."""
-    return [(code, in_language(" / ".join(words), told)) for code, words in PAUSES.items()]
+def in_words(choices: Names, told: str) -> list[tuple[str, str]]:
+    """Each code of ``choices`` with its words in the language ``told``."""
+    return [(code, Words(*words).say(told)) for code, words in choices.items()]

@@ -8,10 +8,9 @@ import structlog
 from sqlalchemy.orm import Session
 
 from server.domain.cases import following, queries
-from server.domain.cases.checks import Result
 from server.domain.cases.following import Asked, Looked
 from server.domain.cases.looking import Look
-from server.domain.cases.machines import CROSS_REGION, MARKET, REGION, RETURNED, UNSIGNED
+from server.domain.cases.machines import CROSS_REGION, IN_INTAKE, MARKET, REGION, RETURNED, UNSIGNED
 from server.domain.review.actions import write_strictly, write_version
 from server.errors import Problem
 from server.people.principal import Principal
@@ -21,7 +20,7 @@ from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord, children, find_record, find_records, may_open
 
-OVERRIDES = MARKET | REGION
+OVERRIDERS = MARKET | REGION
 MOST = 200
 """So many cases are looked at in one round."""
 SERVER = Principal(user="server", name="server", session="")
@@ -89,8 +88,15 @@ class Override:
     case: str
     base: int
     point: str
-    result: Result
+    result: str
+    """``yes``, ``no`` or ``unknown``."""
     reason: str
+
+
+def may_override(by: Principal, case: StoredRecord) -> bool:
+    """X4: whether ``by`` may say otherwise of its points, as long as it is in intake."""
+    in_intake = case.live and case.data.get("state") in IN_INTAKE
+    return in_intake and case.kind == queries.CASE and by.has(OVERRIDERS, case.region)
 
 
 def override_point(session: Session, sync: Sync, by: Principal, said: Override) -> int:
@@ -102,7 +108,7 @@ def override_point(session: Session, sync: Sync, by: Principal, said: Override) 
     case = find_record(session, said.case)
     if case is None or not may_open(sync.registry, by, case) or case.kind != queries.CASE:
         raise Problem("not_found")
-    if not by.has(OVERRIDES, case.region):
+    if not by.has(OVERRIDERS, case.region):
         raise Problem("forbidden")
     told = {"point": said.point, "result": said.result, "reason": said.reason, "by": by.user}
     others = [one for one in case.data.get("overrides", ()) if one["point"] != said.point]
