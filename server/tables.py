@@ -1,6 +1,7 @@
 """Imports every module of tables, so that ``Base.metadata`` is complete. Nothing else."""
 
 import server.casework.tables
+import server.domain.cases.penalty_tables
 import server.domain.cases.tables
 import server.domain.goods.tables
 import server.domain.links.tables

@@ -52,6 +52,8 @@ TASKS = {
     "do": lazy_gettext("Carry out what was decided"),
     "acknowledge_result": lazy_gettext("Take note of the result"),
     "approve": lazy_gettext("Approve"),
+    "top_up": lazy_gettext("Record the top-up of the deposit"),
+    "confirm": lazy_gettext("Say whether it still stands"),
     "answer": lazy_gettext("Answer"),
     "solve": lazy_gettext("Solve"),
     "progress": lazy_gettext("Write a progress note"),

@@ -48,7 +48,7 @@ def refused(content: str) -> tuple[str, ...]:
         ("waiting_days = 14", "waiting_days = 13", "sync.waiting_days: Expected `int` >= 14"),
         ("x5_trace = { hours = 12,", "x5_trace = {", "terms.x5_trace: a term is longer"),
         ("x5_trace = { hours = 12,", "x5_trace = { hours = 2,", "terms.x5_trace: a term is longer"),
-        ('["market_officer", ', '["treasurer", ', "terms.x5_trace.escalate[0]: Invalid enum"),
+        ('["market_officer", "sales', '["treasurer", "sales', "terms.x5_trace.escalate[0]: Invalid enum"),
         ('calendar = "workdays"', 'calendar = "office"', "terms.f4_plain.calendar: there is no"),
         ("[terms] ", f"{ALWAYS_AGAIN}[terms] ", "calendars.always: this one is there"),
         (
@@ -131,6 +131,7 @@ def test_x8_a_term_becomes_an_item_with_its_calendar_its_warning_and_who_is_told
         ("f3_inspection", timedelta(minutes=30)),
         ("f3_press", timedelta(minutes=30)),
         ("f4_answer", timedelta(hours=24)),
+        ("x14_top_up", timedelta(days=3)),
         ("x15_decision_region", timedelta(hours=24)),
         ("x15_decision_market", timedelta(hours=48)),
     ],
