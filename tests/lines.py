@@ -1,6 +1,9 @@
 """Uploads over a real line: records and tus requests for a running server, one function each."""
 
+import fcntl
 import socket
+import struct
+import termios
 
 import requests
 
@@ -10,6 +13,7 @@ from server.ids import IdMaker
 from server.media.uploads import find_upload
 from server.sync.queries import find_record
 from tests.live import LiveServer
+from tests.until import until
 from tests.uploads import (
     BODY,
     TUS,
@@ -19,6 +23,8 @@ from tests.uploads import (
     photo_values,
     receipt_values,
 )
+
+PATIENCE_SECONDS = 180
 
 
 def declare(server: LiveServer, content: bytes) -> str:
@@ -32,7 +38,7 @@ def declare(server: LiveServer, content: bytes) -> str:
     body = {"protocol": 1, "acked_through": 0, "mutations": mutations}
     body["sent_at"] = "2026-03-02T09:30:00+08:00"
     url = f"{server.url}/v1/sync/push"
-    answer = requests.post(url, json=body, headers=server.device.headers, timeout=20)
+    answer = requests.post(url, json=body, headers=server.device.headers, timeout=PATIENCE_SECONDS)
     assert [result["outcome"] for result in answer.json()["results"]] == ["applied", "applied"]
     return photo
 
@@ -41,7 +47,7 @@ def begin(server: LiveServer, photo: str, length: int) -> str:
     """The path of a new upload."""
     headers = {**server.device.headers, **TUS, "Upload-Length": str(length)}
     headers["Upload-Metadata"] = metadata({"photo": photo})
-    answer = requests.post(server.url + UPLOADS, headers=headers, timeout=20)
+    answer = requests.post(server.url + UPLOADS, headers=headers, timeout=PATIENCE_SECONDS)
     assert answer.status_code == 201
     return str(answer.headers["Location"])
 
@@ -49,20 +55,20 @@ def begin(server: LiveServer, photo: str, length: int) -> str:
 def head(server: LiveServer, path: str) -> requests.Response:
     """HEAD of an upload."""
     headers = {**server.device.headers, **TUS}
-    return requests.head(server.url + path, headers=headers, timeout=20)
+    return requests.head(server.url + path, headers=headers, timeout=PATIENCE_SECONDS)
 
 
 def patch(server: LiveServer, path: str, offset: int, body: bytes) -> requests.Response:
     """A whole PATCH."""
     headers = {**server.device.headers, **TUS, **BODY, "Upload-Offset": str(offset)}
-    return requests.patch(server.url + path, data=body, headers=headers, timeout=60)
+    return requests.patch(server.url + path, data=body, headers=headers, timeout=PATIENCE_SECONDS)
 
 
 def open_patch(
     server: LiveServer, path: str, sent: bytes, *, announced: int | None = None
 ) -> socket.socket:
     """A PATCH from offset 0 of which only ``sent`` goes out; chunked if nothing is announced."""
-    line = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    line = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS)
     headers = {
         "Host": "localhost",
         **server.device.headers,
@@ -74,6 +80,16 @@ def open_patch(
     text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     line.sendall(f"PATCH {path} HTTP/1.1\r\n{text}\r\n".encode() + sent)
     return line
+
+
+def all_has_come(line: socket.socket) -> None:
+    """Returns once all that was sent lies with the server's machine, read or not."""
+
+    def left() -> int:
+        [count] = struct.unpack("i", fcntl.ioctl(line, termios.TIOCOUTQ, bytes(4)))
+        return int(count)
+
+    until(lambda: left() == 0, say=lambda: f"{left()} bytes were never taken")
 
 
 def stored(server: LiveServer, path: str) -> int:

@@ -32,7 +32,8 @@ def upload_slot(request: Request) -> Iterator[None]:
 
 
 class Body:
-    """The body of one request, to be read once; ``complete`` says whether all of it came.
+    """The body of one request, to be read once; ``complete`` says whether all of it came,
+    ``is_ended`` whether a newer request made an end to it.
 
     A cut, a reset or silence ends the pieces early and is no exception: what came is worth
     keeping. An end of stream alone proves nothing, so bytes are counted.
@@ -40,6 +41,8 @@ class Body:
 
     def __init__(self, request: Request, *, limit: int) -> None:
         self.complete = False
+        self.is_ended = False
+        self._connection = connection_of(request)
         self._limit = limit
         self._broken = False
         self._stream = request.environ["wsgi.input"]
@@ -56,6 +59,11 @@ class Body:
             self._count(piece)
             yield piece
         self.complete = not self._left and not self._broken
+
+    def end(self) -> None:
+        """Lets no more of it come; called from the thread of the request that goes on instead."""
+        self.is_ended = True
+        stop_reading(self._connection)
 
     def _read(self, size: int) -> bytes:
         """After a reset, or chunks that make no sense, once more: what was gathered before."""

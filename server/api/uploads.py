@@ -208,10 +208,14 @@ def _take_bytes(upload: UploadStatus) -> Response | None:
         if leased.state == "open":
             g.upload = _receive(leased, body, checksum)
     _finish(g.upload)
-    if body.complete or g.upload.state != "open":
-        return None
+    return None if body.complete or g.upload.state != "open" else _break_off(body)
+
+
+def _break_off(body: Body) -> Response:
+    """Who is still there to hear it goes on: at once, unless the line was at fault."""
     stop_reading(connection_of(request))
-    answer = render(Problem("unavailable", retry_after=CUT_RETRY_SECONDS))
+    cut = Problem("unavailable", retry_after=CUT_RETRY_SECONDS)
+    answer = render(Problem("offset_mismatch") if body.is_ended else cut)
     answer.headers["Connection"] = "close"
     return answer
 
@@ -222,7 +226,7 @@ def _receive(upload: UploadStatus, body: Body, checksum: tus.Checksum | None) ->
         db.session(),
         services().media,
         upload,
-        stop=partial(stop_reading, connection_of(request)),
+        stop=body.end,
     )
     if checksum is None:
         return take(body.pieces())

@@ -48,7 +48,16 @@ def test_p8_devices_do_not_come_back_all_at_once() -> None:
 def test_p8_what_the_server_asks_for_is_the_least() -> None:
     clock = FixedClock()
     wait = _pace.after_failure(None, asked_s=600, clock=clock, entropy=Most())
-    assert (wait.delay_s, wait.asked) == (600, True)
+    assert (wait.delay_s, wait.asked_s) == (600, 600)
+
+
+def test_p8_a_person_waits_for_what_the_server_asked_and_no_longer() -> None:
+    clock = FixedClock()
+    wait = _pace.after_failure(failed(8, clock), asked_s=30, clock=clock, entropy=Most())
+    clock.pass_time(20)
+    assert (_pace.asked_left_s(wait, clock), _pace.left_s(wait, clock)) == (10, 880)
+    clock.pass_time(10)
+    assert (_pace.asked_left_s(wait, clock), _pace.left_s(wait, clock)) == (0, 870)
 
 
 def test_p8_a_wait_passes_also_over_a_restart() -> None:
@@ -73,7 +82,7 @@ def test_p9_a_wall_clock_that_was_set_back_holds_nothing_up() -> None:
 def test_p8_success_starts_from_the_beginning_and_follows_the_servers_backoff() -> None:
     clock = FixedClock()
     wait = _pace.after_success(backoff_s=60, clock=clock)
-    assert (wait.attempt, wait.delay_s, wait.asked) == (0, 60, False)
+    assert (wait.attempt, wait.delay_s, wait.asked_s) == (0, 60, 0)
 
 
 def test_p8_what_nobody_tries_to_send_is_found_counted_and_sent(

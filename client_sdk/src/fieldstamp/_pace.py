@@ -19,8 +19,8 @@ class Wait:
 
     attempt: int
     delay_s: float
-    asked: bool
-    """The server asked for it; a person's wish to sync now does not shorten it."""
+    asked_s: float
+    """So much of it the server asked for; a person's wish to sync now does not shorten that."""
     wall_ms: int
     monotonic_ms: int
     boot: str
@@ -36,19 +36,20 @@ def after_failure(
     """The wait after a failed try."""
     attempt = (before.attempt if before else 0) + 1
     jitter = min(_CAP_S, _BASE_S * 2 ** min(attempt, 20)) * entropy.fraction()
-    return _from_now(clock, attempt=attempt, delay_s=max(jitter, asked_s or 0), asked=bool(asked_s))
+    asked_s = asked_s or 0.0
+    return _from_now(clock, attempt=attempt, delay_s=max(jitter, asked_s), asked_s=asked_s)
 
 
 def after_success(*, backoff_s: float, clock: Clock) -> Wait:
     """The wait until the next poll, as the server suggests."""
-    return _from_now(clock, attempt=0, delay_s=backoff_s, asked=False)
+    return _from_now(clock, attempt=0, delay_s=backoff_s, asked_s=0.0)
 
 
-def _from_now(clock: Clock, *, attempt: int, delay_s: float, asked: bool) -> Wait:
+def _from_now(clock: Clock, *, attempt: int, delay_s: float, asked_s: float) -> Wait:
     return Wait(
         attempt=attempt,
         delay_s=delay_s,
-        asked=asked,
+        asked_s=asked_s,
         wall_ms=int(clock.now().timestamp() * 1000),
         monotonic_ms=clock.monotonic_ms(),
         boot=clock.boot(),
@@ -62,10 +63,17 @@ def read(kept: Any) -> Wait | None:
 
 def left_s(wait: Wait | None, clock: Clock) -> float:
     """Seconds that are left of a wait; 0 when it is over."""
-    if wait is None:
-        return 0
-    left = wait.delay_s - _passed_s(wait, clock)
-    return left if 0 < left <= wait.delay_s else 0
+    return 0 if wait is None else _left_s(wait, wait.delay_s, clock)
+
+
+def asked_left_s(wait: Wait | None, clock: Clock) -> float:
+    """Seconds that are left of what the server asked for."""
+    return 0 if wait is None else _left_s(wait, wait.asked_s, clock)
+
+
+def _left_s(wait: Wait, delay_s: float, clock: Clock) -> float:
+    left = delay_s - _passed_s(wait, clock)
+    return left if 0 < left <= delay_s else 0
 
 
 def is_overdue(wait: Wait | None, clock: Clock) -> bool:

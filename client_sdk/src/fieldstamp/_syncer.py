@@ -209,14 +209,13 @@ class Syncer:
     def _must_wait(self, *, background: bool) -> bool:
         with self._store.read() as transaction:
             wait = _pace.read(transaction.value("wait"))
-        left = _pace.left_s(wait, self._clock)
-        if wait is None or not left or not (background or wait.asked):
-            return False
-        if wait.asked:
-            self._stop(ServerBusyError("not yet", retry_after_s=left, request_id=None))
-        else:
+        if asked := _pace.asked_left_s(wait, self._clock):
+            self._stop(ServerBusyError("not yet", retry_after_s=asked, request_id=None))
+            return True
+        if background and _pace.left_s(wait, self._clock):
             self._stop(FieldstampError("not yet", code="not_due", retryable=True, action=""))
-        return True
+            return True
+        return False
 
     def _conclude(self) -> None:
         """Keeps when to try again, and whether all of this is true: nothing is left."""
