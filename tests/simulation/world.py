@@ -197,7 +197,7 @@ class World:
         self.seen.tell(f"report {device.index} {report.sent} {report.received} {report.reason}")
         device.told = report.reason
         self.checks.reported(device, report)
-        if report.reason in {"unauthenticated", "token_spent", "login_needed"}:
+        if device.open().status().paused:
             self.log_in(device)
 
     def _deliver(self, device: int, request: Request, cut: int | None) -> Response:

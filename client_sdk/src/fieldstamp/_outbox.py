@@ -17,7 +17,6 @@ from fieldstamp._store import Row, Transaction
 from fieldstamp._values import Mutation
 
 LARGEST_BATCH = 500
-_KEPT_MS = 14 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,15 +239,15 @@ def set_aside(transaction: Transaction, item: Ready, problem: Mapping[str, objec
     )
 
 
-def reopen(transaction: Transaction, *, server_ms: int) -> int:
-    """After a new epoch, every mutation of the last 14 days of server time is unsent again.
+def reopen(transaction: Transaction) -> int:
+    """Where the server has lost what it acknowledged, every mutation is unsent again.
 
-    Their acknowledgements of the old epoch are kept. Returns how many were reopened.
+    P6: all of them, since nobody here knows how old the store is that came back; what it still
+    has, it answers as before (P2). Acknowledgements are kept. Returns how many were reopened.
     """
     return transaction.run(
         "UPDATE mutation SET state = 'ready', laid = 1, result = NULL, version = NULL,"
-        " problem = NULL, settled_ms = NULL WHERE settled_ms >= ?",
-        server_ms - _KEPT_MS,
+        " problem = NULL, settled_ms = NULL WHERE settled_ms IS NOT NULL"
     )
 
 

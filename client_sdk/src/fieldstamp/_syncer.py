@@ -119,7 +119,7 @@ class Syncer:
             known = transaction.value("hello")
             transaction.keep("hello", hello)
             if known and known["epoch"] != hello["epoch"]:
-                self._begin_epoch(transaction, hello["server_time"])
+                self._send_all_again(transaction)
         self._learn_kinds()
         yield Progress(phase="hello")
 
@@ -137,11 +137,11 @@ class Syncer:
             transaction.keep("kinds", kinds)
             transaction.keep("kinds_tag", response.headers.get("etag"))
 
-    def _begin_epoch(self, transaction: Transaction, server_ms: int) -> None:
+    def _send_all_again(self, transaction: Transaction) -> None:
         """A restored server may have lost what it acknowledged: all of it is unsent again."""
-        _outbox.reopen(transaction, server_ms=server_ms)
+        _outbox.reopen(transaction)
         _uploads.reopen(transaction, new_key=self._new_key)
-        transaction.keep("restored", server_ms)
+        transaction.keep("restored", True)
         _replica.begin_snapshot(transaction)
 
     def _leave_copy(self) -> Iterator[Progress]:
@@ -170,6 +170,18 @@ class Syncer:
             left = {(upload.record, upload.part) for upload in _uploads.due(transaction)}
         gone = [u for u in due if (u.record, u.part) not in left and u.part == "original"]
         self._tally.photos_sent += len(gone)
+        self._hear_of_loss()
+
+    def _hear_of_loss(self) -> None:
+        """P6: a server that does not know a photo it has acknowledged is an older copy.
+
+        Once an epoch, so that a photo which no push makes known sends nothing in a circle.
+        """
+        with self._store.write() as transaction:
+            epoch = transaction.value("hello")["epoch"]
+            if transaction.value("lost_in") != epoch and _uploads.take_unknown(transaction):
+                self._send_all_again(transaction)
+                transaction.keep("lost_in", epoch)
 
     def _find_lost(self) -> Iterator[Progress]:
         """After a restore the server is asked what it still has before anything goes again."""

@@ -125,6 +125,17 @@ def reopen(transaction: Transaction, *, new_key: Callable[[], str]) -> None:
     _restart(transaction, " WHERE part <> 'original' AND state = 'sent'", (), new_key=new_key)
 
 
+def take_unknown(transaction: Transaction) -> int:
+    """Uploads that the server knows no photo for, though it had acknowledged its mutation.
+
+    They begin anew. Returns how many they were.
+    """
+    return transaction.run(
+        "UPDATE upload SET problem = NULL, url = NULL"
+        " WHERE state = 'ready' AND json_extract(problem, '$.code') = 'not_found'"
+    )
+
+
 def to_show(transaction: Transaction, hashes: Collection[str]) -> list[Any]:
     """The acknowledgements of an earlier epoch for these bytes."""
     rows = transaction.rows("SELECT sha256, shown FROM upload WHERE shown IS NOT NULL")
