@@ -414,9 +414,12 @@ def _next_version(
 
 
 def _fold(batch: Batch, parent: Head | None, change: Change) -> list[Written]:
-    """The parent's server-owned fields that follow from the child, as a version of its own."""
+    """The parent's server-owned fields that follow from the child, as a version of its own.
+
+    B1: what was taken back goes no further.
+    """
     kind = batch.registry.get(parent.kind) if parent else None
-    if parent is None or kind is None:
+    if parent is None or kind is None or parent.state != LIVE:
         return []
     folded = with_values(parent.fields, kind.fold(parent.fields, (change,)))
     changed = changes(parent.fields, folded)

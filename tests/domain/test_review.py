@@ -180,6 +180,18 @@ def test_b1_what_was_returned_for_its_photo_waits_again_when_the_photo_comes(des
     assert (shown.tag, shown.state) == ("receipt", "declared")
 
 
+def test_b1_what_was_taken_back_waits_for_nobody_whatever_comes_beneath_it(desk: Desk) -> None:
+    rep, manager = desk.rep(), desk.reviewer()
+    slip = desk.create(rep, "receipt", **receipt())
+    desk.decide(manager, slip, "returned")
+    taken = {"action": "withdraw", "kind": "receipt", "record": slip}
+    assert desk.send(rep, {**taken, "base": 2})["outcome"] == "applied"
+    late = desk.create(rep, "photo", **photo(parent_kind="receipt", parent=slip, tag="receipt"))
+    assert desk.data(late)["flags"] == ["parent_withdrawn"]
+    assert (desk.record(slip).version, desk.data(slip)["state"]) == (3, "returned")
+    assert desk.queue(manager) == []
+
+
 def test_b2_a_second_reviewer_overwrites_nothing_and_loses_nothing(desk: Desk) -> None:
     rep, first, second = desk.rep(), desk.reviewer(), desk.reviewer()
     slip = desk.create(rep, "receipt", **receipt())

@@ -203,7 +203,7 @@ def _write(state: State, m: Mutation, sender: Sender, record: Rec, data: dict[st
 
 def _hand_in_again(state: State, above: Rec) -> None:
     """B1: what is added to a record that was returned hands it in again."""
-    if above.data.get("state") == "returned":
+    if above.data.get("state") == "returned" and not above.withdrawn:
         above.data = {**above.data, "state": "submitted"}
         _count(state, above)
         old = above.stamps.get("state", NEVER)
