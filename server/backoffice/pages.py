@@ -15,6 +15,7 @@ from server.backoffice import (
     languages,
     links,
     matches,
+    penalties,
     photos,
     queue,
     record,
@@ -28,7 +29,9 @@ from server.errors import LANGUAGES, Problem
 from server.services import Services
 
 TRANSLATIONS = Path(__file__).with_name("translations")
-PAGES = (assets, decisions, door, handling, links, matches, photos, queue, record, settling)
+PAGES = (
+    assets, decisions, door, handling, links, matches, penalties, photos, queue, record, settling,
+)  # fmt: skip
 """Importing a page puts its views on the blueprint."""
 
 

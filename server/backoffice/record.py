@@ -10,6 +10,7 @@ from server.backoffice.languages import language
 from server.backoffice.links import may_link
 from server.backoffice.matches import PAIRS
 from server.backoffice.openings import note_opening
+from server.backoffice.penalties import lists_penalties
 from server.backoffice.portrait import portray
 from server.backoffice.sight import Sight, look_at
 from server.domain.cases.actions import may_override
@@ -71,6 +72,7 @@ def render_record(
         news=[version for version in record.versions if version.version > base],
         guided="guidance" in sight.kind.fields,
         linkable=may_link(principal, sight) is not None,
+        penalties=lists_penalties(principal, sight),
     )
 
 

@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from server.db import transaction
 from server.domain.cases.actions import SERVER
-from server.domain.cases.penalizing import DECIDED, x14_proposal_errors, x14_rests
+from server.domain.cases.penalizing import (
+    DECIDED,
+    x14_may_propose,
+    x14_proposal_errors,
+    x14_rests,
+)
 from server.domain.cases.penalties import KIND
 from server.domain.cases.penalty_machine import DOUBTED, PENALTY
 from server.domain.cases.penalty_tables import PenaltyPlace
@@ -20,8 +25,14 @@ from server.sync.batch import Sender
 from server.sync.changes import changed_after
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
-from server.sync.queries import StoredRecord, children, find_record, find_records, may_open
-from server.sync.tables import Record
+from server.sync.queries import (
+    StoredRecord,
+    children,
+    children_of,
+    find_record,
+    find_records,
+    may_open,
+)
 
 PAGE = 500
 """Changes of the feed that one round takes in."""
@@ -90,6 +101,17 @@ def _refuse(sync: Sync, by: Principal, case: StoredRecord, values: dict[str, Any
         raise Problem("validation", fields=wrong)
 
 
+def may_read(sync: Sync, reader: Principal, case: StoredRecord) -> bool:
+    """P5: whether ``reader`` may know of penalties beneath ``case``."""
+    roles = sync.registry.kinds[KIND].office_roles
+    return case.kind in DECIDED and reader.has(roles, case.region)
+
+
+def may_propose(by: Principal, case: StoredRecord) -> bool:
+    """X14: whether ``by`` holds the role that upheld ``case``."""
+    return x14_may_propose(by, case.kind, case.data)
+
+
 def penalties_of(
     session: Session, sync: Sync, reader: Principal, case: str
 ) -> tuple[StoredRecord, ...]:
@@ -118,18 +140,13 @@ def follow_penalties(session: Session, sync: Sync) -> int:
 
 def _unfounded(session: Session, cases: list[str]) -> list[StoredRecord]:
     """Penalties beneath ``cases`` that rest on a decision which is gone."""
-    case = aliased(Record)
-    beneath = (
-        select(Record.id)
-        .join(case, case.key == Record.parent)
-        .where(case.id.in_(cases), Record.kind == KIND)
-    )
-    found = find_records(session, session.scalars(beneath)).values()
-    above = find_records(session, {str(one.parent) for one in found})
+    beneath = children_of(session, cases, KIND)
+    above = find_records(session, [case for case, found in beneath.items() if found])
     return [
-        one
-        for one in found
-        if one.data["state"] in WATCHED and not x14_rests(one.data, above[str(one.parent)].data)
+        penalty
+        for case, found in beneath.items()
+        for penalty in found
+        if penalty.data["state"] in WATCHED and not x14_rests(penalty.data, above[case].data)
     ]
 
 
