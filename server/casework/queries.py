@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select, true, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from server.casework.tables import Absence, Item
@@ -35,18 +35,22 @@ class OpenWork:
     escalated_to: Role | None
     pause: str | None
     """X8: why its clock stands still."""
+    paused_at: datetime | None = None
+    """Since when it does."""
     pauses: tuple[tuple[datetime, datetime, str], ...]
     closed_at: datetime | None
     closed_by: str | None
 
     def standing(self, now: datetime) -> Standing:
         """How its clock stands; what is done in the moment when it is due is done in time."""
+        reached = min(at for at in (self.closed_at or now, self.paused_at) if at is not None)
+        is_late = reached > self.due_at
         if self.closed_at is not None:
-            return "done" if self.closed_at <= self.due_at else "done_late"
+            return "done_late" if is_late else "done"
+        if is_late:
+            return "missed"
         if self.pause is not None:
             return "paused"
-        if now > self.due_at:
-            return "missed"
         return "warned" if self.warned_at else "running"
 
 
@@ -66,22 +70,33 @@ def waiting_for(
     what stands behind it in the queue, so that no page skips anything while its neighbours are
     being decided.
     """
-    mine = select(Item).where(_is_open(), _reached(session, reader, now))
-    if kind is not None:
-        mine = mine.where(Item.kind == kind)
     last = None if after is None else session.get(Item, after)
-    if last is not None:
-        same_time = (Item.due_at == last.due_at) & (Item.key > last.key)
-        mine = mine.where((Item.due_at > last.due_at) | same_time)
-    mine = mine.order_by(Item.due_at, Item.key).limit(limit)
-    return tuple(_work(item) for item in session.scalars(mine))
+    place = (Item.due_at, Item.key)
+    behind = true() if last is None else tuple_(*place) > tuple_(last.due_at, last.key)
+    wanted = behind & (Item.kind == kind if kind is not None else true())
+    # Each way leads along an index of its own, in order; what they share would be sorted whole.
+    ways = [
+        select(*place).where(way, wanted).order_by(*place).limit(limit).subquery()
+        for way in _ways(session, reader, now)
+    ]
+    if not ways:
+        return ()
+    first = union_all(*(select(way) for way in ways)).subquery()
+    keys = select(first.c.key).order_by(first.c.due_at, first.c.key).limit(limit)
+    found = select(Item).where(Item.key.in_(keys)).order_by(*place)
+    return tuple(_work(item) for item in session.scalars(found))
 
 
 def count_waiting(session: Session, reader: Principal, now: datetime) -> dict[str, int]:
     """How many items wait for ``reader``, by kind."""
-    mine = _reached(session, reader, now)
-    counted = select(Item.kind, func.count().label("open")).where(_is_open(), mine)
-    return {row.kind: row.open for row in session.execute(counted.group_by(Item.kind))}
+    ways = [
+        select(Item.kind, func.count().label("open")).where(way).group_by(Item.kind)
+        for way in _ways(session, reader, now)
+    ]
+    counted: dict[str, int] = defaultdict(int)
+    for row in session.execute(union_all(*ways)) if ways else ():
+        counted[row.kind] += row.open
+    return dict(counted)
 
 
 def open_work(session: Session, records: Iterable[str]) -> Mapping[str, tuple[OpenWork, ...]]:
@@ -130,17 +145,20 @@ def acting_for(session: Session, person: str, now: datetime) -> frozenset[str]:
     return frozenset({person, *session.scalars(deputies)})
 
 
-def _reached(session: Session, reader: Principal, now: datetime) -> ColumnElement[bool]:
-    persons = stands_for(session, reader.user, now)
-    mine = Item.person.is_(None) | Item.person.in_(sorted(persons))
-    held = (_held(reader, role, mine) for role in sorted(reader.roles))
-    return or_(false(), *held)
+def _ways(session: Session, reader: Principal, now: datetime) -> list[ColumnElement[bool]]:
+    """In which ways open items wait for ``reader``; none of them waits in two."""
+    persons = sorted(stands_for(session, reader.user, now))
+    mine = or_(Item.person.is_(None), Item.person.in_(persons))
+    roles = sorted(reader.roles)
+    own = {role: (Item.role == role.value) & mine & _within(reader, role) for role in roles}
+    told = {role: (Item.escalated_to == role.value) & _within(reader, role) for role in roles}
+    nobody = or_(false(), *own.values()).is_not(true())
+    return [_is_open() & way for way in (*own.values(), *(way & nobody for way in told.values()))]
 
 
-def _held(reader: Principal, role: Role, mine: ColumnElement[bool]) -> ColumnElement[bool]:
+def _within(reader: Principal, role: Role) -> ColumnElement[bool]:
     regions = reader.reach([role])
-    held = ((Item.role == role.value) & mine) | (Item.escalated_to == role.value)
-    return held if regions is None else held & Item.region.in_(sorted(regions))
+    return true() if regions is None else Item.region.in_(sorted(regions))
 
 
 def _work(item: Item) -> OpenWork:
@@ -158,6 +176,7 @@ def _work(item: Item) -> OpenWork:
         missed_at=_moment(item.missed_at),
         escalated_to=Role(item.escalated_to) if item.escalated_to else None,
         pause=item.pause,
+        paused_at=_moment(item.paused_at),
         pauses=tuple((from_wire(a), from_wire(b), why) for a, b, why in item.pauses or ()),
         closed_at=_moment(item.closed_at),
         closed_by=item.closed_by,

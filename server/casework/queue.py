@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from server.casework.deadlines import Clock, Pause, due_at, warn_at
 from server.casework.items import OpenItem
 from server.casework.tables import Item
+from server.casework.telling import after, calendar_of, tell_if_missed, write_calendar
 from server.clock import from_wire, to_wire
 from server.rows import Row, Rows, as_table
 from server.values import Value
@@ -17,7 +18,7 @@ from server.values import Value
 ITEM = as_table(Item)
 STARTED = (
     "role", "task", "person", "opened_at", "warn_at", "due_at", "next_at", "term_seconds",
-    "escalation", "escalated", "paused_at", "pause",
+    "warn_seconds", "calendar", "escalation", "escalated", "paused_at", "pause",
 )  # fmt: skip
 
 
@@ -95,38 +96,27 @@ def _go_back(session: Session, record: str, task: str) -> None:
 def _start(item: OpenItem, at: datetime) -> Row:
     """What every item that is opened for ``item`` says alike, in the order of STARTED."""
     begun = item.since or at  # X8: office clocks start at the server
+    clock = Clock(started_at=begun, term=item.term, calendar=item.calendar, warn=item.warn)
     paused_at = to_wire(at) if item.pause else None
     return (
         item.role.value, item.task, item.person,
-        to_wire(begun), *_times(item, begun, item.term), int(item.term.total_seconds()),
+        to_wire(begun), *_times(clock), int(item.term.total_seconds()),
+        int(item.warn.total_seconds()), write_calendar(item.calendar),
         " ".join(item.escalation), 0, paused_at, item.pause or None,
     )  # fmt: skip
 
 
-def _times(
-    item: OpenItem, start: datetime, term: timedelta, pauses: Sequence[Pause] = ()
-) -> tuple[str, str, str]:
+def _times(clock: Clock) -> tuple[str, str, str]:
     """When a clock whose pauses have all ended warns, is due, and says something next."""
-    clock = Clock(
-        started_at=start,
-        term=term,
-        calendar=item.calendar,
-        warn=item.warn,
-        pauses=tuple(pauses),
-    )
     warn, due = warn_at(clock), due_at(clock)
     if warn is None or due is None:
         raise ValueError("a clock that stands still is not due")
-    return to_wire(warn), to_wire(due), to_wire(warn) if item.warn else after(due)
-
-
-def after(due: datetime) -> str:
-    """The first moment that is too late: what is done in its last moment is done in time."""
-    return to_wire(due + timedelta(milliseconds=1))
+    return to_wire(warn), to_wire(due), to_wire(warn) if clock.warn else after(due)
 
 
 def _go_on(row: Item, item: OpenItem | None, *, by: str, at: datetime) -> None:
     """An item that waited already: done, or still wanted, by whom and with its clock running."""
+    tell_if_missed(row, at)
     if item is None:
         row.closed_at, row.closed_by = to_wire(at), by
         return
@@ -134,17 +124,23 @@ def _go_on(row: Item, item: OpenItem | None, *, by: str, at: datetime) -> None:
     if item.pause and row.paused_at is None:
         row.paused_at, row.pause = to_wire(at), item.pause
     elif row.paused_at is not None and not item.pause:
-        _resume(row, item, at)
+        _resume(row, at)
 
 
-def _resume(row: Item, item: OpenItem, at: datetime) -> None:
+def _resume(row: Item, at: datetime) -> None:
     """X8: what was left when the clock stood still is left now; one that was missed stays so."""
     row.pauses = [*(row.pauses or ()), [row.paused_at, to_wire(at), row.pause]]
     row.paused_at = row.pause = None
     if row.missed_at is None:
-        pauses = [Pause(start=from_wire(a), end=from_wire(b), reason=c) for a, b, c in row.pauses]
-        begun, term = from_wire(row.opened_at), timedelta(seconds=row.term_seconds)
-        row.warn_at, row.due_at, row.next_at = _times(item, begun, term, pauses)
+        pauses = (Pause(start=from_wire(a), end=from_wire(b), reason=c) for a, b, c in row.pauses)
+        clock = Clock(
+            started_at=from_wire(row.opened_at),
+            term=timedelta(seconds=row.term_seconds),
+            calendar=calendar_of(row),
+            warn=timedelta(seconds=row.warn_seconds),
+            pauses=tuple(pauses),
+        )
+        row.warn_at, row.due_at, row.next_at = _times(clock)
 
 
 def move(session: Session, regions: Mapping[str, str | None]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, text
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base
@@ -14,6 +14,8 @@ WARNED = text("warned_at IS NOT NULL")
 MISSED = text("missed_at IS NOT NULL")
 OPEN_MISSED = text("closed_at IS NULL AND missed_at IS NOT NULL")
 RUNNING = text("closed_at IS NULL AND paused_at IS NULL")
+WITHIN_A_QUEUE = ("due_at", "key", "region", "person", "kind")
+"""The order of a queue, and what decides whose it is and how much it counts: read alone."""
 
 
 class Item(Base):
@@ -32,11 +34,18 @@ class Item(Base):
             sqlite_where=OPEN,
             postgresql_where=OPEN,
         ),
-        Index("ix_item_queue", "role", "due_at", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index(
+            "ix_item_queue",
+            "role",
+            *WITHIN_A_QUEUE,
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
+        ),
         Index(
             "ix_item_escalated",
             "escalated_to",
-            "due_at",
+            *WITHIN_A_QUEUE,
+            "role",
             sqlite_where=TOLD_ON,
             postgresql_where=TOLD_ON,
         ),
@@ -66,6 +75,9 @@ class Item(Base):
     next_at: Mapped[str] = mapped_column(String(30))
     """When its clock has something to say again."""
     term_seconds: Mapped[int] = mapped_column(BigInteger)
+    warn_seconds: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    calendar: Mapped[str | None] = mapped_column(Text, deferred=True)
+    """JSON: working time as it was when the clock began; None: every hour of every day."""
     escalation: Mapped[str] = mapped_column(String(200))
     """Roles, joined by blanks."""
     escalated: Mapped[int] = mapped_column(Integer)

@@ -124,12 +124,13 @@ def _read(
 
 
 def _forget(session: Session, undo: NewVersion) -> bool:
-    """B2: drops the verdict that was taken back before anybody heard of it; whether it did.
-
-    Only the newest version can be taken back, so it is the one before.
-    """
+    """B2: drops the verdict that was taken back before anybody heard of it; whether it did."""
     held = _held(session, [undo.record]).get(undo.record, [])
-    undone = [one for one in held if orjson.loads(one.facts).get("version") == undo.version - 1]
+    versions = versions_after(session, {undo.record: 0}) if held else []
+    given = [one.version for one in versions if one.version < undo.version and is_verdict(one)]
+    undone = [
+        one for one in held if orjson.loads(one.facts).get("version") == max(given, default=0)
+    ]
     for one in undone:
         session.delete(one)
     session.flush()

@@ -241,7 +241,7 @@ def _patch(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -> D
         return Decision(outcome=refusal)
     edit = _edit(batch, kind, mutation, there)
     merged = merge(kind, there.fields, there.versions, edit)
-    if there.state == WITHDRAWN or (mutation.strict and _is_foreign(there, edit)):
+    if there.state == WITHDRAWN or (mutation.strict and _is_foreign(kind, there, edit)):
         merged = Merged(lost=_differing(there, edit.values), foreign=merged.foreign)
     after = with_values(there.fields, merged.taken)
     return _write(batch, kind, mutation, head=there, after=after, merged=merged)
@@ -267,9 +267,13 @@ def _device(batch: Batch, mutation: Mutation) -> str | None:
     return mutation.writer if batch.writer == "device" else None
 
 
-def _is_foreign(there: Head, edit: Edit) -> bool:
-    """Whether any other writer changed the record since the base."""
-    return any(last_foreign(entry, edit.device) > edit.base for entry in there.versions.values())
+def _is_foreign(kind: RecordKind, there: Head, edit: Edit) -> bool:
+    """Whether any other writer changed the record since the base, but for what a machine found."""
+    return any(
+        last_foreign(entry, edit.device) > edit.base
+        for name, entry in there.versions.items()
+        if name not in kind.findings
+    )
 
 
 def _differing(there: Head, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -152,6 +152,9 @@ class RecordKind:
     """Its states, where it has more to go through than one review."""
     is_closed: Callable[[Data], bool] = never_closed
     """Whether nothing is to be done about the record any more, so that it may leave devices."""
+    findings: frozenset[str] = frozenset()
+    """B2: fields that only a machine writes, from what it found. They may have changed since a
+    person looked: what the person decides stands all the same."""
     summary: tuple[str, ...] = ()
     """Fields that a list shows, in order."""
     label: str | None = None

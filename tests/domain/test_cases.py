@@ -295,3 +295,38 @@ def test_b2_of_two_officers_at_the_same_moment_one_decides_and_the_other_is_told
     assert dispute.data(found)["decided_by"] == officers[won].user
     (kept,) = kept_about(store, found)
     assert said[lost][1] in str(kept.data)
+
+
+def test_b2_what_a_machine_finds_meanwhile_refuses_no_ones_decision(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    seen = dispute.record(found).version
+    dispute.look()
+    assert dispute.record(found).version > seen
+    dispute.decide(dispute.officer, found, "accepted", base=seen)
+    assert dispute.state(found) == "notice"
+
+
+def test_b2_an_answer_of_logistics_meanwhile_is_told_to_whoever_decides(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    dispute.look()
+    seen = dispute.record(found).version
+    (trace,) = children(dispute.company.store, found, "batch_trace")
+    dispute.decide(dispute.reviewer(Role.LOGISTICS_OFFICER, None), trace.id, "not_shipped")
+    with pytest.raises(Problem) as late:
+        dispute.decide(dispute.officer, found, "accepted", base=seen)
+    assert late.value.code == "wrong_state"
+    assert dispute.data(found)["traces_answered"] == 1
+
+
+def test_b2_a_decision_is_taken_back_though_a_machine_found_something_after_it(
+    dispute: Dispute,
+) -> None:
+    found = dispute.submitted()
+    dispute.decide(dispute.officer, found, "accepted")
+    decided = dispute.record(found).version
+    dispute.look()
+    assert dispute.record(found).version > decided
+    dispute.undo(dispute.officer, found)
+    assert dispute.state(found) == "submitted"
+    with pytest.raises(Problem):
+        dispute.undo(dispute.officer, found)

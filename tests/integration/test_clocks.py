@@ -9,7 +9,7 @@ from server.casework import queue
 from server.casework.calendars import Calendar
 from server.casework.clocks import tick
 from server.casework.items import OpenItem
-from server.casework.queries import OpenWork, all_work, open_work, waiting_for
+from server.casework.queries import OpenWork, all_work, open_work, told_since, waiting_for
 from server.casework.queue import Asked
 from server.casework.tables import Absence
 from server.clock import to_wire
@@ -154,3 +154,72 @@ def replace_reach(principal: Principal, region: str) -> Principal:
     """The same person with the role in another region."""
     grant = Grant(Role.SALES_DIRECTOR, frozenset({region}))
     return Principal(user=principal.user, name=principal.name, session="", grants=(grant,))
+
+
+OFFICE_HOURS = Calendar(week=(((540, 1020),),) * 5 + ((), ()))
+"""09:00 to 17:00, Monday to Friday, UTC; START is a Friday at 09:00."""
+
+
+def test_x8_a_missed_clock_is_told_on_in_the_time_of_its_own_calendar(store: Session) -> None:
+    ask(store, replace(INTAKE, term=8 * HOUR, calendar=OFFICE_HOURS), at=START, is_new=True)
+    monday = START + timedelta(days=3)
+    told = []
+    for at in (
+        START + 9 * HOUR,
+        START + 30 * HOUR,
+        monday + timedelta(hours=7, minutes=59),
+        monday + 8 * HOUR,
+    ):
+        tick(store, at)
+        told.append(only(store).escalated_to)
+    assert told == [Role.SALES_DIRECTOR] * 3 + [Role.GENERAL_MANAGER]
+
+
+@pytest.mark.parametrize(("late", "standing"), [(0, "done"), (1, "done_late")])
+def test_x8_what_is_done_late_between_two_ticks_is_missed_for_ever(
+    store: Session, late: int, standing: str
+) -> None:
+    ask(store, INTAKE, at=START, is_new=True)
+    done = START + 24 * HOUR + timedelta(milliseconds=late)
+    ask(store, at=done)
+    (work,) = all_work(store, CASE)
+    assert (work.standing(done), work.missed_at) == (standing, done if late else None)
+    assert work.escalated_to == (Role.SALES_DIRECTOR if late else None)
+    said = told_since(store, to_wire(START))
+    assert [one.missed_at for one in said] == ([done] if late else [])
+
+
+def test_x8_a_clock_that_was_missed_before_it_was_paused_is_shown_as_missed(
+    store: Session,
+) -> None:
+    ask(store, INTAKE, at=START, is_new=True)
+    late = START + 25 * HOUR
+    ask(store, replace(INTAKE, pause="laboratory"), at=late)
+    assert (only(store).standing(late), only(store).missed_at) == ("missed", late)
+
+
+def test_x8_what_is_done_while_its_clock_stands_still_is_done_in_time(store: Session) -> None:
+    ask(store, INTAKE, at=START, is_new=True)
+    ask(store, replace(INTAKE, pause="laboratory"), at=START + 23 * HOUR)
+    done = START + 90 * HOUR
+    assert only(store).standing(done) == "paused"
+    ask(store, at=done)
+    (work,) = all_work(store, CASE)
+    assert (work.standing(done), work.missed_at) == ("done", None)
+
+
+def test_x8_a_clock_that_goes_on_keeps_the_calendar_and_the_warning_it_was_begun_with(
+    store: Session,
+) -> None:
+    old = replace(INTAKE, term=16 * HOUR, calendar=OFFICE_HOURS)
+    ask(store, old, at=START, is_new=True)
+    ask(store, replace(old, pause="laboratory"), at=START + 4 * HOUR)
+    newer = replace(INTAKE, term=16 * HOUR, warn=HOUR)  # another policy: day and night
+    ask(store, newer, at=START + 6 * HOUR)
+    monday = START + timedelta(days=3)
+    work = only(store)
+    assert work.due_at == monday + timedelta(days=1, hours=2)
+    tick(store, monday + timedelta(hours=5, minutes=59))
+    assert only(store).warned_at is None
+    tick(store, monday + 6 * HOUR)
+    assert only(store).warned_at is not None

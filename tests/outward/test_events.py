@@ -10,6 +10,7 @@ from server.outward.tables import Event, Place
 from server.people.principal import Role
 from server.sync.tables import FeedHead
 from server.work.rounds import run_round
+from tests.domain.disputes import Dispute
 from tests.domain.records import case, photo, signature, visit
 from tests.outward.receivers import Receiver
 from tests.outward.site import Site
@@ -127,6 +128,22 @@ def test_b2_a_decision_that_was_taken_back_in_time_is_never_heard_of(
     site.decide(record, "accepted")
     site.after(minutes=5)
     assert [one.event["data"].get("state") for one in receiver.got[:2]] == ["submitted", "accepted"]
+
+
+def test_b2_a_verdict_taken_back_after_a_finding_of_the_worker_is_never_heard_of(
+    site: Site,
+) -> None:
+    dispute = Dispute(site.company)
+    found = dispute.submitted()
+    dispute.decide(dispute.officer, found, "accepted")
+    decided = dispute.record(found).version
+    site.work()
+    site.store.rollback()  # what was read before the worker wrote
+    assert dispute.record(found).version > decided
+    dispute.undo(dispute.officer, found)
+    site.work()
+    events = site.store.scalars(select(Event).where(Event.record == found).order_by(Event.key))
+    assert [orjson.loads(one.facts).get("state") for one in events] == ["unsigned", "submitted"]
 
 
 def test_x8_a_missed_deadline_is_told_once(site: Site, receiver: Receiver) -> None:

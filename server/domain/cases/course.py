@@ -96,6 +96,9 @@ def fold_case(case: Data, children: tuple[Change, ...], policy: Policy) -> Data:
         "traces": rules.x5_collect(case, children),
     }
     told |= {name: entries for name, entries in beneath.items() if entries}
+    answered = sum(one["state"] == "answered" for one in beneath["traces"])
+    if answered or "traces_answered" in case:
+        told["traces_answered"] = answered
     return {**told, **settle(CROSS_REGION, {**case, **told}, children, policy)}
 
 

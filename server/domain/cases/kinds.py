@@ -15,6 +15,8 @@ SEES_CASES = MANAGERS | {
     Role.SALES_DIRECTOR,
     Role.GENERAL_MANAGER,
 }
+FINDINGS = frozenset({"traces", "sources", "derived_accused", "inside_centre", "check_points"})
+"""B2: what the worker writes. An answer of logistics is a person's: ``traces_answered``."""
 
 
 def cross_region_case_kind(policy: Policy) -> RecordKind:
@@ -37,6 +39,7 @@ def cross_region_case_kind(policy: Policy) -> RecordKind:
         derive=derive,
         fold=fold,
         **led_by(CROSS_REGION, policy),
+        findings=FINDINGS,
         summary=("number", "affected_market", "accused", "found_at", "missing_tags", "flags"),
         label="accused",
     )

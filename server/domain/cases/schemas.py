@@ -98,6 +98,7 @@ class CrossRegionCase(Stepped):
     traces = shapes.listing(
         "物流查询", "Traces", shapes.inner("物流回复", "Trace", Asked), most=200, writers=SERVER
     )
+    traces_answered = shapes.integer("已回复查询数", "Traces answered", writers=SERVER)
     sources = shapes.listing(
         "货源", "Sources", shapes.inner("货源", "Source", Source), most=200, writers=SERVER
     )

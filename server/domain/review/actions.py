@@ -15,6 +15,7 @@ from server.policy import Review
 from server.sync import queries
 from server.sync.engine import Sync
 from server.sync.epochs import current_epoch
+from server.sync.kinds import RecordKind
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord
 
@@ -69,8 +70,7 @@ def undo(sync: Sync, session: Session, reviewer: Principal, record: str, *, rule
     mine = decided_at is not None and seen.data.get("decided_by") == reviewer.user
     if not mine or sync.clock.now() - from_wire(str(decided_at)) > over:
         raise Problem("wrong_state")
-    owned = sync.registry.kinds[seen.kind].owned["office"]
-    before = _before_decision(session, seen, owned)
+    before = _before_decision(session, seen, sync.registry.kinds[seen.kind])
     return write_strictly(sync, session, reviewer, seen, base=seen.version, values=before)
 
 
@@ -85,12 +85,13 @@ def _decidable(sync: Sync, session: Session, reviewer: Principal, record: str) -
     return seen
 
 
-def _before_decision(session: Session, seen: StoredRecord, owned: frozenset[str]) -> dict[str, Any]:
-    """The office's fields as they stood before it, where it is the newest version."""
-    newest = queries.history(session, seen.id)[-1].changed
+def _before_decision(session: Session, seen: StoredRecord, kind: RecordKind) -> dict[str, Any]:
+    """The office's fields as they stood before it, where nothing but findings is newer."""
+    told = (version.changed for version in reversed(queries.history(session, seen.id)))
+    newest = next(changed for changed in told if changed.keys() - kind.findings)
     if is_taken_back(*newest.get("decided_at", (None, None))):  # an undo is not undone
         raise Problem("wrong_state")
-    return {name: newest[name][0] for name in newest if name in owned}
+    return {name: newest[name][0] for name in newest if name in kind.owned["office"]}
 
 
 HANDLING = ("assigned_to", "pause")
