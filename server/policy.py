@@ -116,8 +116,6 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     x10_intake: Term
     x14_approval: Term
     x14_top_up: Term
-    x14_approval: Term
-    x14_top_up: Term
     x15_decision_region: Term
     x15_decision_market: Term
 
@@ -145,8 +143,6 @@ class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     required_tags: tuple[str, ...]
     price_tags: tuple[str, ...]
-    penalties: dict[Code, Words]
-    """X14: further sorts of penalties (code → zh / en)."""
     penalties: dict[Code, Words]
     """X14: further sorts of penalties (code → zh / en)."""
     required_signatures: tuple[str, ...]

@@ -3,7 +3,6 @@
 from server.domain.cases.counterfeits import counterfeit_report_kind
 from server.domain.cases.kinds import cross_region_case_kind
 from server.domain.cases.penalties import penalty_kind
-from server.domain.cases.penalties import penalty_kind
 from server.domain.cases.prices import price_report_kind
 from server.domain.cases.supplements import case_supplement_kind
 from server.domain.cases.traces import batch_trace_kind
@@ -39,7 +38,6 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         case_supplement_kind(),
         counterfeit_report_kind(policy),
         price_report_kind(policy),
-        penalty_kind(policy),
         penalty_kind(policy),
         rebuttal_kind(),
         product_fault_kind(policy),
