@@ -1,5 +1,5 @@
-"""X4, X8, V5: who works a case, whether its clock stands still, what is wrong with a photo or with
-the server's check."""
+"""X4, X8, X9, V5: who works a case, whether its clock stands still, what is wrong with a photo or
+with the server's check, and what the departments tell each other."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +11,8 @@ from server.backoffice.door import signed_in
 from server.backoffice.record import Typed, render_record
 from server.backoffice.sight import look_at
 from server.domain.cases.actions import Override, override_point
-from server.domain.review import actions
+from server.domain.review import actions, noting
+from server.domain.review.noting import Said
 from server.errors import Problem
 from server.extensions import db
 from server.people.principal import Principal
@@ -57,8 +58,20 @@ def override(principal: Principal, record: str, point: str) -> Page:
     return _shown(principal, record, lambda: act(said), typed=typed)
 
 
+@blueprint.post("/records/<record>/notes")
+@signed_in
+def write_note(principal: Principal, record: str) -> Page:
+    """X9: notes something about a case for the other departments."""
+    look_at(principal, record)
+    text, for_rep = request.form.get("text", "").strip(), "for_rep" in request.form
+    said = Said(about=record, form=request.form.get("form", ""), text=text, for_rep=for_rep)
+    typed = Typed(base=0, evidence="", text=text, for_rep=for_rep)
+    act = partial(noting.write_note, db.session(), services().sync, principal)
+    return _shown(principal, record, lambda: act(said), typed=typed)
+
+
 def _shown(
-    principal: Principal, record: str, act: Callable[[], int], typed: Typed | None = None
+    principal: Principal, record: str, act: Callable[[], object], typed: Typed | None = None
 ) -> Page:
     """Acts, and shows the record as it then is, or what was in the way and what was typed."""
     try:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from server.backoffice import words
+from server.backoffice.beneath import Entry, timeline
 from server.backoffice.clocks import ClockView, clock_view
 from server.backoffice.evidence import Exhibit, photo_exhibits, signature_exhibits
 from server.backoffice.facts import Fact, Lens
@@ -51,6 +52,7 @@ class Portrait:
     signatures: tuple[Exhibit, ...]
     points: tuple[PointView, ...]
     """X4: the machine's check."""
+    timeline: tuple[Entry, ...]
     versions: tuple[VersionView, ...]
     kept: tuple[KeptView, ...]
     clocks: tuple[ClockView, ...]
@@ -67,7 +69,7 @@ class Portrait:
 def portray(reader: Principal, sight: Sight) -> Portrait:
     """What ``reader`` sees of ``sight``."""
     registry, record, kind = services().sync.registry, sight.record, sight.kind
-    lens = lens_for(db.session(), reader, [record, *sight.kept], sight.keys())
+    lens = lens_for(db.session(), reader, [record, *sight.kept, *sight.beneath], sight.keys())
     facts = lens.facts(
         kind.json_schema,
         record.data,
@@ -95,6 +97,7 @@ def portray(reader: Principal, sight: Sight) -> Portrait:
         photos=photos,
         signatures=signatures,
         points=point_views(lens, reader, sight, {"photo": photos, "signature": signatures}),
+        timeline=timeline(lens, sight),
         versions=version_views(lens, kind, sight.versions),
         kept=kept_views(lens, kind, sight.kept),
         clocks=tuple(clock_view(lens, one) for one in sight.clocks),

@@ -15,10 +15,12 @@ from server.backoffice.portrait import portray
 from server.backoffice.sight import Sight, look_at
 from server.domain.cases.actions import may_override
 from server.domain.cases.checks import RESULTS
+from server.domain.review.noting import takes_notes
 from server.domain.review.steps import PAUSES
 from server.domain.shapes import Names
 from server.errors import Problem, Words, describe
 from server.people.principal import Principal
+from server.services import services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Typed:
     stay: bool = False
     point: str = ""
     result: str = ""
+    text: str = ""
+    for_rep: bool = False
 
 
 @blueprint.get("/records/<record>")
@@ -73,6 +77,8 @@ def render_record(
         guided="guidance" in sight.kind.fields,
         linkable=may_link(principal, sight) is not None,
         penalties=lists_penalties(principal, sight),
+        notable=takes_notes(services().sync, sight.kind.name),
+        note_form=services().ids.new(),
     )
 
 

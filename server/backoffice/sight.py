@@ -31,6 +31,8 @@ class Sight:
     signatures: tuple[Signature, ...]
     matches: dict[str, list[StoredRecord]]
     """B3: photo → what is known of other photos like it."""
+    beneath: tuple[StoredRecord, ...]
+    """X9: what others said about it, in records of their own."""
     clocks: tuple[OpenWork, ...]
     """X8: what waits, and whatever waited."""
     offers: tuple[Offer, ...]
@@ -75,6 +77,7 @@ def look_at(reader: Principal, record: str) -> Sight:
         photos=photos,
         signatures=queries.signatures_of(session, record),
         matches=matches_about(session, registry, reader, [one.record for one in photos]),
+        beneath=queries.said_beneath(session, registry, reader, found),
         clocks=queries.clocks_of(session, record),
         offers=offers_on(reader, found, kind),
         handled=_is_handled(reader, found, kind),

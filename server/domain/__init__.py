@@ -1,5 +1,7 @@
 """What reps do, as kinds of records. The only place that lists the kinds of an installation."""
 
+from collections.abc import Iterable
+
 from server.domain.cases.counterfeits import counterfeit_report_kind
 from server.domain.cases.kinds import cross_region_case_kind
 from server.domain.cases.penalties import penalty_kind
@@ -19,6 +21,8 @@ from server.domain.faults.kinds import (
 )
 from server.domain.links.kinds import fault_supplement_kind, rebuttal_kind
 from server.domain.money.kinds import receipt_kind
+from server.domain.review.notes import note_kind
+from server.domain.shapes import Names
 from server.domain.visits.kinds import visit_kind, visit_report_kind
 from server.policy import Policy
 from server.sync.kinds import RecordKind
@@ -47,8 +51,13 @@ def all_kinds(policy: Policy, *further: RecordKind) -> tuple[RecordKind, ...]:
         survey_kind(),
         *further,
     )
-    parents = {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in records}
+    parents, cases = names_of(records), names_of(one for one in records if one.machine)
     evidence = (photo_kind(policy, parents), signature_kind(parents))
     found = (photo_match_kind(policy), claim_match_kind(policy))
     kept = (conflict_kind(), parked_kind(policy))
-    return (*records, *evidence, *found, *kept)
+    return (*records, note_kind(cases), *evidence, *found, *kept)
+
+
+def names_of(kinds: Iterable[RecordKind]) -> Names:
+    """The names of ``kinds`` with their words in zh and en."""
+    return {kind.name: (kind.title["zh-CN"], kind.title["en"]) for kind in kinds}

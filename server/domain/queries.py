@@ -148,6 +148,20 @@ def signatures_of(session: Session, record: str) -> tuple[Signature, ...]:
     return tuple(_signature(one) for one in queries.children(session, record, "signature"))
 
 
+def said_beneath(
+    session: Session, registry: Registry, reader: Principal, record: StoredRecord
+) -> tuple[StoredRecord, ...]:
+    """X9: what was said beneath ``record`` in words, as far as ``reader`` may open it (P5)."""
+    kinds = [kind.name for kind in registry.kinds.values() if _speaks_of(kind, record.kind)]
+    found = [one for kind in kinds for one in queries.children(session, record.id, kind)]
+    return tuple(one for one in found if queries.may_open(registry, reader, one))
+
+
+def _speaks_of(kind: RecordKind, about: str) -> bool:
+    above = kind.references.get(kind.parent or "", frozenset())
+    return "text" in kind.fields and about in above
+
+
 def label_of(kind: RecordKind | None, record: StoredRecord) -> str:
     """What names the record to a person; the end of its id where it has no name."""
     value = record.data.get(kind.label) if kind and kind.label else None
