@@ -125,15 +125,16 @@ def test_x4_b2_what_changed_meanwhile_is_shown_and_what_was_typed_stays(
 ) -> None:
     officer, path = office.reviewer(Role.MARKET_OFFICER, None), f"/records/{found}"
     base = officer.form_of(found)["base"]
-    write(office, found, derived_accused="广州丰源")
+    other = office.reviewer(Role.MARKET_OFFICER, None, name="other")
+    assert say(other, found, reason="已清点") == 302
     answer = officer.post(
         f"{path}/points/pieces", seen=path, base=base, result="yes", reason="typed <b>"
     )
     assert answer.status_code == 409
     assert "It changed while you looked at it." in answer.text
-    assert "广州丰源" in answer.text
+    assert "已清点" in answer.text
     assert "typed &lt;b&gt;</textarea>" in answer.text
-    assert overridden(found) == []
+    assert [one["reason"] for one in overridden(found)] == ["已清点"]
 
 
 def test_x4_nobody_else_says_otherwise_and_nobody_once_it_is_taken_in(
