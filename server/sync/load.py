@@ -58,6 +58,8 @@ class Loaded:
     epoch_number: int = 1
     known: dict[str, StoredMutation] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
+    read: dict[int, tuple[Row, Head]] = field(default_factory=dict, compare=False)
+    """Rows of records by key, with what was read in each."""
     hashes: dict[str, str] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
     moved: frozenset[str] = frozenset()
@@ -100,10 +102,12 @@ def load(
     *,
     sender: Principal,
     woken: bool = True,
+    before: Loaded | None = None,
 ) -> Loaded:
     """What is known of the mutations, their records, references and parents; records locked.
 
-    ``woken``: and what waits for them.
+    ``woken``: and what waits for them. ``before``: what was loaded for the same batch without the
+    writer's lock; what is in a row that has not changed is not read again.
     """
     # P2: two pushes of one user never decide the same mutation at once.
     lock = "" if rows.sqlite else ", pg_advisory_xact_lock(hashtextextended(?, 0))"
@@ -112,6 +116,7 @@ def load(
         *([sender.user] if lock else []),
     )
     loaded = Loaded(epoch=first[0], epoch_number=first[1])
+    loaded.read |= before.read if before else {}
     _load_known(rows, loaded, mutations, device=sender.device)
     loaded.waiting = chain_waiting_for(rows, mutations) if woken else []
     loaded.known |= {one.stored.id: one.stored for one in loaded.waiting}
@@ -388,9 +393,18 @@ def load_heads(rows: Rows, loaded: Loaded, ids: Iterable[str]) -> None:
     )
     names = {row[0]: row[1] for row in found}
     for row in found:
-        head = read_head(row, names)
+        head = _head_of(loaded, row, names)
         loaded.heads[head.id] = head
         loaded.hashes[head.id] = row[10]
+
+
+def _head_of(loaded: Loaded, row: Row, names: Mapping[int, str]) -> Head:
+    """The head in ``row``, which may have been read already."""
+    known, head = loaded.read.get(row[0], (None, None))
+    if head is None or known != row or head.parent != names.get(row[5]):
+        head = read_head(row, names)
+        loaded.read[row[0]] = row, head
+    return head
 
 
 def load_below(rows: Rows, loaded: Loaded, parents: Iterable[int]) -> None:

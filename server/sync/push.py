@@ -172,23 +172,24 @@ class _Pushing:
         """What would be decided now, before SQLite's one writer's lock is taken.
 
         Deciding is pure: where nothing of what it was given has changed when the lock is held,
-        it stands, and others need not wait for it. New records are many and cheap to look for;
-        for others, and on PostgreSQL where only who writes the same rows waits, to look twice
-        costs more than it saves.
+        it stands, and others need not wait for it. On PostgreSQL only who writes the same rows
+        waits, and to look twice costs more than it saves.
         """
         rows = Rows(self.session)
         if not rows.sqlite or not all(map(self._is_plain, mutations)):
             return None
-        return self._decide(rows, self._load(rows, mutations, woken=False), mutations)
+        return self._decide(rows, self._load(rows, mutations, None, woken=False), mutations)
 
     def _is_plain(self, mutation: Mutation) -> bool:
-        """Whether it makes a record without claim keys, which are taken under the lock."""
+        """Whether it concerns no claim keys, which are taken under the lock."""
         kind = self.sync.registry.get(mutation.kind)
-        return mutation.action == "create" and not (kind and kind.claims)
+        return not (kind and kind.claims)
 
-    def _load(self, rows: Rows, mutations: Sequence[Mutation], *, woken: bool) -> Loaded:
-        sender = self.envelope.sender
-        return load(rows, self.sync.registry, mutations, sender=sender, woken=woken)
+    def _load(
+        self, rows: Rows, mutations: Sequence[Mutation], before: Loaded | None, *, woken: bool
+    ) -> Loaded:
+        sender, registry = self.envelope.sender, self.sync.registry
+        return load(rows, registry, mutations, sender=sender, woken=woken, before=before)
 
     def _decide(self, rows: Rows, loaded: Loaded, mutations: Sequence[Mutation]) -> "_Decided":
         now, sender = self.sync.clock.now(), self.envelope.sender
@@ -206,8 +207,9 @@ class _Pushing:
     def _run(self, mutations: Sequence[Mutation], foreseen: "_Decided | None") -> list[Told]:
         """Load, decide, write."""
         rows, user = Rows(self.session), self.envelope.sender.user
-        loaded = self._load(rows, mutations, woken=True)
-        stands = foreseen is not None and foreseen.deciding.loaded == loaded
+        before = foreseen.deciding.loaded if foreseen else None
+        loaded = self._load(rows, mutations, before, woken=True)
+        stands = before is not None and before == loaded
         taken = foreseen if foreseen and stands else self._decide(rows, loaded, mutations)
         self.epoch = loaded.epoch
         decided = list(taken.deciding.decided.values())

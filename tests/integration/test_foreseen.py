@@ -85,3 +85,34 @@ def test_p1_what_was_foreseen_stands_where_nothing_has_changed(
         [result] = mine.push(visit)
     assert done
     assert (result["outcome"], result["version"], result["flags"]) == ("applied", 1, [])
+
+
+def test_p1_an_edit_decided_before_its_customer_was_withdrawn_is_decided_anew(
+    phones: tuple[Phone, Phone],
+) -> None:
+    mine, other = phones
+    parent = mine.create("customer", customer())
+    visit = mine.create("visit", {"customer": parent["record"], "purpose": "routine"})
+    mine.push(parent, visit)
+    edit, withdrawal = mine.patch(visit, 1, {"topics": "prices"}), other.withdraw(parent, 1)
+    with before_the_lock(lambda: other.push(withdrawal)) as done:
+        [result] = mine.push(edit)
+    assert done[1][0]["outcome"] == "applied"
+    assert (result["outcome"], result["flags"]) == ("applied", ["parent_withdrawn"])
+
+
+def test_p6_an_edit_decided_before_another_one_came_loses_and_is_kept(
+    phones: tuple[Phone, Phone],
+) -> None:
+    mine, other = phones
+    parent = mine.create("customer", customer())
+    visit = mine.create("visit", {"customer": parent["record"], "purpose": "routine"})
+    mine.push(parent, visit)
+    edit = mine.patch(visit, 1, {"topics": "prices"})
+    faster = other.patch(visit, 1, {"topics": "stock"})
+    with before_the_lock(lambda: other.push(faster)) as done:
+        [result] = mine.push(edit)
+    assert (done[1][0]["outcome"], done[1][0]["version"]) == ("applied", 2)
+    assert (result["outcome"], result["data"]["topics"]) == ("conflict", "stock")
+    kept = [item["data"] for item in mine.pull()["items"] if item["kind"] == "conflict"]
+    assert len(kept) == len(result["conflicts"]) == 1
