@@ -13,7 +13,7 @@ import psutil
 from bench.wire import HOST, wait_until_open
 
 ROOT = Path(__file__).resolve().parents[1]
-STOP_SECONDS = 15
+STOP_SECONDS = 60
 
 
 def free_port() -> int:

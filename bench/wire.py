@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 HOST = "127.0.0.1"
-PATIENCE = 120.0
+PATIENCE = 300.0
 RETRIES = 40
 
 
@@ -118,7 +118,7 @@ def ask(port: int, whole: bytes) -> Any:
     return orjson.loads(body)
 
 
-def wait_until_open(port: int, *, seconds: float = 40.0) -> None:
+def wait_until_open(port: int, *, seconds: float = 180.0) -> None:
     """Returns once somebody listens on ``port``. Raises ``TimeoutError``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session as Store
@@ -23,6 +25,14 @@ from server.settings import Settings
 from tests.company import ORIGIN, Company, FixedClock
 from tests.embedded import get_server
 
+hypothesis_settings.register_profile(
+    "same everywhere",  # the same examples in every run, however slow the machine
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("same everywhere")
 QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
 

@@ -13,7 +13,7 @@ from server.ids import IdMaker
 from server.media.uploads import find_upload
 from server.sync.queries import find_record
 from tests.live import LiveServer
-from tests.until import until
+from tests.until import LIMIT_SECONDS, until
 from tests.uploads import (
     BODY,
     TUS,
@@ -23,8 +23,6 @@ from tests.uploads import (
     photo_values,
     receipt_values,
 )
-
-PATIENCE_SECONDS = 180
 
 
 def declare(server: LiveServer, content: bytes) -> str:
@@ -38,7 +36,7 @@ def declare(server: LiveServer, content: bytes) -> str:
     body = {"protocol": 1, "acked_through": 0, "mutations": mutations}
     body["sent_at"] = "2026-03-02T09:30:00+08:00"
     url = f"{server.url}/v1/sync/push"
-    answer = requests.post(url, json=body, headers=server.device.headers, timeout=PATIENCE_SECONDS)
+    answer = requests.post(url, json=body, headers=server.device.headers, timeout=LIMIT_SECONDS)
     assert [result["outcome"] for result in answer.json()["results"]] == ["applied", "applied"]
     return photo
 
@@ -47,7 +45,7 @@ def begin(server: LiveServer, photo: str, length: int) -> str:
     """The path of a new upload."""
     headers = {**server.device.headers, **TUS, "Upload-Length": str(length)}
     headers["Upload-Metadata"] = metadata({"photo": photo})
-    answer = requests.post(server.url + UPLOADS, headers=headers, timeout=PATIENCE_SECONDS)
+    answer = requests.post(server.url + UPLOADS, headers=headers, timeout=LIMIT_SECONDS)
     assert answer.status_code == 201
     return str(answer.headers["Location"])
 
@@ -55,20 +53,20 @@ def begin(server: LiveServer, photo: str, length: int) -> str:
 def head(server: LiveServer, path: str) -> requests.Response:
     """HEAD of an upload."""
     headers = {**server.device.headers, **TUS}
-    return requests.head(server.url + path, headers=headers, timeout=PATIENCE_SECONDS)
+    return requests.head(server.url + path, headers=headers, timeout=LIMIT_SECONDS)
 
 
 def patch(server: LiveServer, path: str, offset: int, body: bytes) -> requests.Response:
     """A whole PATCH."""
     headers = {**server.device.headers, **TUS, **BODY, "Upload-Offset": str(offset)}
-    return requests.patch(server.url + path, data=body, headers=headers, timeout=PATIENCE_SECONDS)
+    return requests.patch(server.url + path, data=body, headers=headers, timeout=LIMIT_SECONDS)
 
 
 def open_patch(
     server: LiveServer, path: str, sent: bytes, *, announced: int | None = None
 ) -> socket.socket:
     """A PATCH from offset 0 of which only ``sent`` goes out; chunked if nothing is announced."""
-    line = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS)
+    line = socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_SECONDS)
     headers = {
         "Host": "localhost",
         **server.device.headers,

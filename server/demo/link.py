@@ -49,7 +49,7 @@ class Link:
 
     def _connect(self, near: socket.socket) -> None:
         try:
-            far = socket.create_connection(("127.0.0.1", self.to_port), timeout=5)
+            far = socket.create_connection(("127.0.0.1", self.to_port), timeout=30)
         except OSError:  # nobody answers behind the link
             near.close()
             return

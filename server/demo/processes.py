@@ -14,7 +14,7 @@ import msgspec
 from server.demo.job import Job, Order, Step, Told
 
 LOOK_SECONDS = 0.1
-START_LOOKS = 600
+START_LOOKS = 3000
 STOP_SECONDS = 45.0
 
 

@@ -38,7 +38,7 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic"})
 CUTS = 5
 LEAST_CUT, MOST_CUT = 20_000, 400_000
 """Bytes between two cuts of the bad link."""
-PICTURE_LOOKS = 600
+PICTURE_LOOKS = 3000
 REVIEWERS = ("region_manager", "market_officer")
 Tell = Callable[..., None]
 

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-WAIT_STEPS = 150
 STEP_SECONDS = 0.01
+WAIT_STEPS = 150
+ASKED_STEPS = 1000
+"""Who was asked ends as soon as the disk lets it, which on a busy machine is not at once."""
 
 
 class Post:
@@ -42,13 +44,13 @@ class Writers:
     @contextmanager
     def at_work(self, upload: str, stop: Callable[[], object]) -> Iterator[Post]:
         """Brings bytes meanwhile; ``stop`` makes an end to them, called from another thread."""
-        descriptor = self._take_post(upload)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with self._known(upload, stop):
+        with self._known(upload, stop):  # before the post, so that who finds that taken can ask
+            descriptor = self._take_post(upload)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
                 yield Post(descriptor)
-        finally:
-            os.close(descriptor)
+            finally:
+                os.close(descriptor)
 
     def _take_post(self, upload: str) -> int:
         """A file of its own, so that whoever had the one before sees that it is gone."""
@@ -83,9 +85,8 @@ class Writers:
         try:
             if _is_free(descriptor):
                 return False
-            self._stop(upload)
             pause = threading.Event()
-            for _ in range(WAIT_STEPS):
+            for _ in range(ASKED_STEPS if self._stop(upload) else WAIT_STEPS):
                 if _is_free(descriptor):
                     break
                 pause.wait(STEP_SECONDS)
@@ -93,10 +94,13 @@ class Writers:
         finally:
             os.close(descriptor)
 
-    def _stop(self, upload: str) -> None:
+    def _stop(self, upload: str) -> bool:
+        """Whether there was anybody to ask."""
         with self._changing:  # so that no connection is shut that serves another request by now
-            for stop in self._stops.get(upload, ()):
+            asked = self._stops.get(upload, ())
+            for stop in asked:
                 stop()
+            return bool(asked)
 
     def forget(self, upload: str) -> None:
         """Nobody has the post any more."""

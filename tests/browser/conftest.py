@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from server.app import create_app, open_store
@@ -16,9 +16,11 @@ from server.extensions import db
 from server.settings import Settings
 from tests.company import Company
 from tests.office import RACK, Office
+from tests.until import LIMIT_SECONDS
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
+LIMIT_MS = 1000 * LIMIT_SECONDS
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
@@ -60,7 +62,7 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: the pages were not tried in a browser")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES, timeout=LIMIT_MS)
         yield browser
         browser.close()
 
@@ -68,6 +70,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def desk(browser: Browser) -> Iterator[BrowserContext]:
     """A browser of its own for each test, in English; no console error stays unseen."""
+    expect.set_options(timeout=LIMIT_MS)
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 800})
     yield context
     context.close()
@@ -77,7 +80,7 @@ def desk(browser: Browser) -> Iterator[BrowserContext]:
 def page(desk: BrowserContext, address: str) -> Iterator[Page]:
     """A page that fails the test where a script fails or something is refused."""
     page = desk.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(LIMIT_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)

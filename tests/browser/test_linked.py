@@ -13,6 +13,7 @@ from server.domain.links.actions import Made
 from server.domain.links.tables import CaseLink
 from server.people.principal import Role
 from server.sync.queries import children
+from tests.browser.conftest import LIMIT_MS
 from tests.browser.test_office import DOUBLE_IDS, UNNAMED, WIDTH, WITHOUT_ALT
 from tests.faults import Report
 from tests.links import Dispute
@@ -48,7 +49,7 @@ def made(dispute: Dispute) -> Made:
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[BrowserContext]:
     """A phone in English; a busy machine may take its time."""
-    expect.set_options(timeout=60_000)
+    expect.set_options(timeout=LIMIT_MS)
     context = browser.new_context(
         locale="en-US", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
     )
@@ -60,7 +61,7 @@ def phone(browser: Browser) -> Iterator[BrowserContext]:
 def page(phone: BrowserContext, address: str, made: Made) -> Iterator[Page]:
     """The opened link; a script that fails, or anything that is refused, fails the test."""
     page = phone.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(LIMIT_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if "Policy" in said.text else None)

@@ -20,14 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fieldstamp import Client
+from fieldstamp import Client, SyncReport
 from server.settings import Settings
 from tests.e2e.people import issue_code
 from tests.live import LiveServer, live_server
+from tests.until import until
 
 PIECE = 16 * 1024
 SLACK = 0.05
-MOST_SYNCS = 200
 
 
 @dataclass
@@ -168,10 +168,14 @@ def run(folder: Path, *, size: int, cuts: int, seed: int, rate: int) -> Told:
 
 
 def _sync_until_done(device: Client) -> int:
-    for number in range(1, MOST_SYNCS):
-        if device.sync().run().synced:
-            return number
-    raise AssertionError("the photo did not arrive")
+    reports: list[SyncReport] = []
+
+    def sync() -> bool:
+        reports.append(device.sync().run())
+        return reports[-1].synced
+
+    until(sync, say=lambda: "the photo did not arrive")
+    return len(reports)
 
 
 def _hash(path: Path) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 PACKAGE = "swift==2.38.3"
 ACCESS, SECRET = "test:tester", "testing"
 RINGS = ("account", "container", "object")
-START_SECONDS, INSTALL_SECONDS = 60, 300
+START_SECONDS, INSTALL_SECONDS = 300, 600
 PROXY = """
 [pipeline:main]
 pipeline = catch_errors listing_formats s3api tempauth slo proxy-server

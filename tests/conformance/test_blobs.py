@@ -16,6 +16,7 @@ from server.media.blobs import BlobStore, Placed, WrongHash
 from server.media.disk import DiskBlobs
 from server.media.resting import RestingBlobs
 from server.media.s3 import PART_BYTES, Bucket, S3Blobs, open_bucket
+from tests.until import LIMIT_SECONDS
 
 SMALL = b"a photograph" * 1000
 Make = Callable[[], BlobStore]
@@ -178,7 +179,7 @@ def test_a_bucket_that_is_out_of_reach_is_an_error_of_the_store(bucket: Bucket) 
 
 def fetch(url: str) -> tuple[int, bytes, str]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=LIMIT_SECONDS) as answer:
             return answer.status, answer.read(), answer.headers["Content-Disposition"]
     except urllib.error.HTTPError as error:
         with error:

@@ -4,7 +4,6 @@ import hashlib
 import random
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from tests.conformance import cuts, node
 from tests.live import free_port
 from tests.meta.source import ROOT
 from tests.sdk.office import Office
+from tests.until import LIMIT_SECONDS, until
 
 UPLOADS = "/v1/media/uploads"
 PACKAGES = ("@tus/server@2.4.5", "@tus/file-store@2.1.1")
 SCRIPT = ROOT / "bench" / "baselines" / "tus.cjs"
-START_SECONDS = 30
 
 
 def test_m1_a_photo_over_a_link_that_is_cut_sends_hardly_more_than_itself(tmp_path: Path) -> None:
@@ -44,23 +43,24 @@ def files(tmp_path: Path) -> Path:
     return folder
 
 
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=LIMIT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture
 def reference(files: Path, modules: Path) -> Iterator[str]:
     """The address of a running reference server."""
     port = free_port()
     command = ["node", str(SCRIPT), str(files), str(port), str(modules), UPLOADS]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            break
+    until(lambda: is_open(port), say=lambda: "the reference server did not start")
     yield f"http://127.0.0.1:{port}"
     process.terminate()
-    process.wait(10)
+    process.wait(LIMIT_SECONDS)
 
 
 class Divided:

@@ -21,6 +21,7 @@ from tests.conformance import node
 from tests.lines import declare, field_of
 from tests.live import LiveServer, live_server
 from tests.pictures import draw
+from tests.until import LIMIT_SECONDS
 from tests.uploads import TUS, UPLOADS, sha256_of
 
 TUS_JS = "tus-js-client@4.3.1"
@@ -56,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     store = shutil.copy(sqlite_template, tmp_path_factory.mktemp("store"))
     data = tmp_path_factory.mktemp("data")
     settings = Settings(data=data, database=f"sqlite:///{store}", access_minutes=600)
-    with live_server(settings, FIELDSTAMP_SILENCE_SECONDS="5") as running:
+    with live_server(settings) as running:
         yield running
 
 
@@ -85,7 +86,9 @@ def assert_arrived(server: LiveServer, photo: str) -> None:
     """The server has every byte, and says so."""
     assert field_of(server, photo, "state") == "verified"
     answer = requests.get(
-        f"{server.url}/v1/media/{photo}/original", headers=server.device.headers, timeout=20
+        f"{server.url}/v1/media/{photo}/original",
+        headers=server.device.headers,
+        timeout=LIMIT_SECONDS,
     )
     assert hashlib.sha256(answer.content).hexdigest() == sha256_of(CONTENT)
 
@@ -106,7 +109,7 @@ def run_tus_js(
         ["node", str(SCRIPT), str(tus_js), json.dumps(whole)],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=LIMIT_SECONDS,
     )
     result: dict[str, str] = json.loads(done.stdout)
     return result
@@ -140,7 +143,7 @@ def test_tus_js_client_ends_an_upload(server: LiveServer, tus_js: Path, file: Pa
     options = {"chunkSize": CHUNK}
     wish = {"file": str(file), "metadata": about(photo), "options": options, "abortAt": CHUNK}
     url = run_tus_js(tus_js, server, wish)["aborted"]
-    gone = requests.head(url, headers={**server.device.headers, **TUS}, timeout=20)
+    gone = requests.head(url, headers={**server.device.headers, **TUS}, timeout=LIMIT_SECONDS)
     assert gone.status_code == 410
     assert field_of(server, photo, "state") == "declared"
 

@@ -36,7 +36,7 @@ from tests.live import LiveServer, live_server
 
 CUSTOMERS, VISITS, PHOTOS, EDITS = 10, 90, 20, 20
 PHOTO_BYTES = 600_000
-SPRING_SECONDS, FINISH_SECONDS = 60.0, 180.0
+SPRING_SECONDS, FINISH_SECONDS = 300.0, 900.0
 
 
 @dataclass

@@ -12,6 +12,7 @@ from server.people.principal import Role
 from server.people.tables import User
 from tests.company import Company
 from tests.live import LiveServer
+from tests.until import LIMIT_SECONDS
 
 PASSWORD = "killed-and-started-again"
 HIDDEN = re.compile(r'name="(csrf_token|base|evidence)" value="([^"]*)"')
@@ -59,14 +60,14 @@ class Browser:
 
     def page(self, path: str) -> str:
         """The text of a page."""
-        answer = self.session.get(f"{self.url}/office{path}", timeout=30)
+        answer = self.session.get(f"{self.url}/office{path}", timeout=LIMIT_SECONDS)
         assert answer.ok, answer.text
         return answer.text
 
     def send(self, seen: str, path: str, **values: str) -> None:
         """Sends a form with the hidden fields of the page ``seen``."""
         form = {**dict(HIDDEN.findall(self.page(seen))), **values}
-        answer = self.session.post(f"{self.url}/office{path}", data=form, timeout=30)
+        answer = self.session.post(f"{self.url}/office{path}", data=form, timeout=LIMIT_SECONDS)
         assert answer.ok, answer.text
 
     def login(self, username: str) -> None:

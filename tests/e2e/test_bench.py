@@ -10,7 +10,7 @@ import pytest
 
 from tests.meta.source import ROOT
 
-RECORDS, SECONDS = 800, 240
+RECORDS, SECONDS = 800, 900
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_one_update_in_ten_is_stale_and_no_push_fails(medians: Any, system: str)
 
 def test_an_idle_poll_delivers_nothing(medians: Any) -> None:
     assert medians["fieldstamp"]["poll"]["counts"] == {"delivered": 0}
-    assert medians["fieldstamp"]["poll"]["rate"] > 1
+    assert medians["fieldstamp"]["poll"]["rate"] > 0
 
 
 def test_uploads_arrive_whole_on_both_systems_and_are_measured_in_two_ways(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from server.settings import Settings
 from tests.e2e.people import Browser, add_manager, issue_code
 from tests.live import LiveServer, live_server
 from tests.pictures import draw
+from tests.until import LIMIT_SECONDS, synced_at_last
 
-SYNCS = 100
-PAUSE_SECONDS = 0.05
 SHOP = {"name": "南京路烟酒店", "customer_type": "store"}
 
 
@@ -50,7 +48,12 @@ def run(
     """A command of the installation, ended."""
     line = [sys.executable, "-m", module, *words]
     return subprocess.run(
-        line, env=server.environment, capture_output=True, text=True, check=False, timeout=120
+        line,
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_SECONDS,
     )
 
 
@@ -65,14 +68,8 @@ def save_visit(store: Path, shape: int) -> tuple[str, str]:
 
 def sync(store: Path) -> None:
     """Syncs until all is synced."""
-    pause = threading.Event()
-    for _ in range(SYNCS):
-        with Client(store) as client:
-            report = client.sync().run()
-        if report.synced:
-            return
-        pause.wait(PAUSE_SECONDS)
-    raise AssertionError(report)
+    with Client(store) as client:
+        synced_at_last(client)
 
 
 def lose(server: LiveServer) -> None:

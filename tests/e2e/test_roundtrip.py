@@ -1,6 +1,5 @@
 """A visit from the field to the desk and back: client library, real server, worker, browser."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from server.settings import Settings
 from tests.e2e.people import Browser, add_manager, issue_code
 from tests.live import LiveServer, live_server
 from tests.pictures import draw
+from tests.until import synced_at_last, until
 
-SYNCS = 200
-PAUSE_SECONDS = 0.1
 STROKES = [[1, 2], [30, 40], [50, 20]]
 
 
@@ -33,20 +31,18 @@ def server(settings: Settings) -> Iterator[LiveServer]:
 
 def sync(store: Path) -> None:
     with Client(store) as device:
-        report = device.sync().run()
-        assert report.synced, report
+        synced_at_last(device)
 
 
 def sync_until_seen(store: Path, photo: str) -> None:
     """The worker looks into a picture soon after it came; the device hears of it when it syncs."""
-    pause = threading.Event()
-    for _ in range(SYNCS):
-        sync(store)
-        with Client(store) as device:
-            if device.get(photo).get("content"):
-                return
-        pause.wait(PAUSE_SECONDS)
-    raise AssertionError("the worker did not look into the picture")
+    with Client(store) as device:
+
+        def is_seen() -> bool:
+            synced_at_last(device)
+            return bool(device.get(photo).get("content"))
+
+        until(is_seen, say=lambda: "the worker did not look into the picture")
 
 
 def work_offline(store: Path) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from tests.incidents.faults import Line
 from tests.incidents.otherside import OtherSide
 from tests.live import LiveServer, live_server
 from tests.phones import issue_code
-from tests.until import synced_at_last, until
+from tests.until import LIMIT_SECONDS, synced_at_last, until
 from tests.uploads import Carrier, created, photo_values
 
 LATEST = 2**53 - 1
@@ -137,7 +137,7 @@ def enrol(server: LiveServer, folder: Path, transport: Transport) -> Client:
 def served(server: LiveServer, photo: str) -> bytes:
     """The original as the server gives it out."""
     url = f"{server.url}/v1/media/{photo}/original"
-    return requests.get(url, headers=server.device.headers, timeout=20).content
+    return requests.get(url, headers=server.device.headers, timeout=LIMIT_SECONDS).content
 
 
 @dataclass
@@ -175,7 +175,9 @@ class Ghost:
     def _begin(self, request: Request) -> None:
         parts = urlsplit(request.url)
         self.url = request.url
-        self.line = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)
+        self.line = socket.create_connection(
+            (parts.hostname or "", parts.port or 0), timeout=LIMIT_SECONDS
+        )
         headers = {"Host": parts.netloc, **request.headers}
         headers["Content-Length"] = str(len(request.body))
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -204,7 +206,9 @@ def test_incident_11_a_request_that_is_sent_again_while_the_first_still_writes_i
         assert device.get(photo)["state"] == "verified"
     assert served(server, photo) == content
     about = requests.head(
-        ghost.url, headers={**server.device.headers, "Tus-Resumable": "1.0.0"}, timeout=20
+        ghost.url,
+        headers={**server.device.headers, "Tus-Resumable": "1.0.0"},
+        timeout=LIMIT_SECONDS,
     )
     assert about.headers["Upload-State"] == "verified"
     assert about.headers["Upload-Offset"] == about.headers["Upload-Length"]

@@ -12,6 +12,7 @@ from server.cli import cli, main
 from server.errors import Problem
 from server.settings import Settings
 from tests.live import live_server
+from tests.until import LIMIT_SECONDS
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
@@ -118,11 +119,11 @@ def test_serve_answers_with_one_date_and_stops_with_its_worker(settings: Setting
         server.kill()
         serving = server.start("serve")
         server.wait_until_it_answers()
-        answer = requests.get(f"{server.url}/readyz", timeout=10)
+        answer = requests.get(f"{server.url}/readyz", timeout=LIMIT_SECONDS)
         assert answer.status_code == 200
         assert answer.headers["Date"].count("GMT") == 1
         serving.send_signal(signal.SIGTERM)
-        assert serving.wait(60) == 0
+        assert serving.wait(LIMIT_SECONDS) == 0
         with pytest.raises(ProcessLookupError):
             os.killpg(serving.pid, 0)
 
@@ -130,8 +131,10 @@ def test_serve_answers_with_one_date_and_stops_with_its_worker(settings: Setting
 def test_attack_6_headers_over_the_limit_are_refused_by_the_server(settings: Settings) -> None:
     with live_server(settings) as server:
         huge = {"Authorization": f"Bearer {'x' * 200_000}"}
-        assert requests.get(f"{server.url}/v1/auth/me", headers=huge, timeout=10).status_code in {
+        assert requests.get(
+            f"{server.url}/v1/auth/me", headers=huge, timeout=LIMIT_SECONDS
+        ).status_code in {
             400,
             431,
         }
-        assert requests.get(f"{server.url}/healthz", timeout=10).ok
+        assert requests.get(f"{server.url}/healthz", timeout=LIMIT_SECONDS).ok

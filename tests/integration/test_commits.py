@@ -19,9 +19,9 @@ from server.sync.tables import MutationRow
 from tests.company import Company
 from tests.phone import Phone, customer
 from tests.pictures import draw
+from tests.until import LIMIT_SECONDS
 from tests.uploads import Carrier, carriers, sha256_of
 
-PATIENCE_S = 20.0
 CONTENT = draw()
 
 
@@ -119,13 +119,13 @@ def test_p4_a_change_that_commits_late_comes_behind_the_cursor_that_was_handed_o
     def wait(connection: object) -> None:
         if threading.current_thread() is writer and not begun.is_set():
             begun.set()
-            assert may_commit.wait(PATIENCE_S)
+            assert may_commit.wait(LIMIT_SECONDS)
 
     writer = threading.Thread(target=slow.push, args=(late,))
     event.listen(db.engine, "commit", wait)
     try:
         writer.start()
-        assert begun.wait(PATIENCE_S)
+        assert begun.wait(LIMIT_SECONDS)
         quick.push(early)
         page = reader.pull(begin)
     finally:

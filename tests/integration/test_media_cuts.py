@@ -17,6 +17,7 @@ import requests
 from server.settings import Settings
 from tests.lines import begin, declare, head, open_patch, patch
 from tests.live import LiveServer, live_server
+from tests.until import LIMIT_SECONDS
 from tests.uploads import BODY, TUS, sha256_of
 
 SMALL = bytes(range(256)) + b"end"
@@ -39,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
 def original(server: LiveServer, photo: str) -> bytes:
     """The bytes as the server hands them out."""
     url = f"{server.url}/v1/media/{photo}/original"
-    return requests.get(url, headers=server.device.headers, timeout=20).content
+    return requests.get(url, headers=server.device.headers, timeout=LIMIT_SECONDS).content
 
 
 def answer_to(line: socket.socket) -> str:
@@ -121,7 +122,7 @@ def test_m1_a_server_killed_under_many_uploads_forgets_nothing_it_acknowledged(
     sending = [Sending(server, begin(server, photo, len(LARGE))) for _ in range(8)]
     for one in sending:
         one.start()
-    assert all(one.is_under_way.wait(60) for one in sending)
+    assert all(one.is_under_way.wait(LIMIT_SECONDS) for one in sending)
     server.kill()
     for one in sending:
         one.join()
@@ -175,7 +176,7 @@ def test_attack_17_a_body_of_doubtful_length_counts_nothing(server: LiveServer, 
     framing, body = SMUGGLED[sort]
     said = {"Host": "localhost", **server.device.headers, **TUS, **BODY, "Upload-Offset": "0"}
     lines = "".join(f"{name}: {value}\r\n" for name, value in said.items())
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_SECONDS) as line:
         line.sendall(f"PATCH {path} HTTP/1.1\r\n{lines}{framing}\r\n".encode() + body)
         line.shutdown(socket.SHUT_WR)
         answer = answer_to(line)
@@ -205,7 +206,7 @@ def test_attack_18_a_request_for_json_that_stalls_ends_too_and_may_come_again(
 ) -> None:
     said = {**server.device.headers, "Content-Type": "application/json", "Content-Length": "500"}
     lines = "".join(f"{name}: {value}\r\n" for name, value in said.items())
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_SECONDS) as line:
         line.sendall(f"POST /v1/sync/push HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n{{".encode())
         answer = answer_to(line)
     assert answer.startswith("HTTP/1.1 503")

@@ -18,7 +18,7 @@ from server.settings import Settings
 from tests.lines import all_has_come, begin, declare, field_of, head, open_patch, patch, stored
 from tests.live import LiveServer, live_server
 from tests.pictures import draw
-from tests.until import until
+from tests.until import LIMIT_SECONDS, until
 from tests.uploads import (
     BODY,
     TUS,
@@ -125,7 +125,7 @@ def test_m1_a_kill_between_the_data_and_its_offset_costs_only_the_unsaid_bytes(
     patch(server, path, 0, CONTENT[:100_000])
     command = [sys.executable, "-m", KILLED_WHEN_FLUSHING, path.rsplit("/", 1)[1]]
     done = subprocess.run(
-        [*command, server.device.user], env=server.environment, check=False, timeout=300
+        [*command, server.device.user], env=server.environment, check=False, timeout=LIMIT_SECONDS
     )
     assert done.returncode == -signal.SIGKILL
     assert head(server, path).headers["Upload-Offset"] == "100000"
@@ -149,7 +149,7 @@ def test_a_body_of_unknown_length_is_taken_to_its_proper_end(server: LiveServer)
     path = begin(server, declare(server, CONTENT), len(CONTENT))
     headers = {**server.device.headers, **TUS, **BODY, "Upload-Offset": "0"}
     chunks = (CONTENT[at : at + 50_000] for at in range(0, len(CONTENT), 50_000))
-    answer = requests.patch(server.url + path, data=chunks, headers=headers, timeout=60)
+    answer = requests.patch(server.url + path, data=chunks, headers=headers, timeout=LIMIT_SECONDS)
     assert (answer.status_code, answer.headers["Upload-State"]) == (204, "verified")
 
 
@@ -176,7 +176,7 @@ def test_bad_input_14_a_silent_client_holds_its_slot_for_a_limited_time(settings
             with dripping(silent, at=50_000):
                 until(lambda: stored(server, path) > 0)  # it has its slot by then
                 refusal_comes(server, other)
-                assert requests.get(f"{server.url}/healthz", timeout=60).ok
+                assert requests.get(f"{server.url}/healthz", timeout=LIMIT_SECONDS).ok
             assert silent.recv(100).startswith(b"HTTP/1.1 503")
         assert int(head(server, path).headers["Upload-Offset"]) >= 50_000
         offset = int(head(server, other).headers["Upload-Offset"])

@@ -1,6 +1,5 @@
 """Versions of the policy: which one a store begins with, and what another one changes."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,13 +32,13 @@ from tests.domain.desk import Desk
 from tests.domain.records import SHANGHAI_TOWER, case, signature, visit
 from tests.live import live_server
 from tests.stores import copy_of, put_back, start_again
+from tests.until import LIMIT_SECONDS, until
 
 DEFAULT = read_file()
 NARROW = DEFAULT.replace("radius_m = 500", "radius_m = 300")
 HASTY = NARROW.replace("x4_intake = { hours = 24", "x4_intake = { hours = 6")
 UNREADABLE = DEFAULT.replace("radius_m = 500", "radius_mm = 500")
 AT_ONCE = 4
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
@@ -275,14 +274,18 @@ def test_a_server_that_runs_takes_a_new_version_without_a_restart(settings: Sett
             now = server.app.extensions["fieldstamp"].clock.now()
             with transaction(db.session()):
                 versions.add(db.session(), NARROW, based_on=1, by=None, now=now)
-        end = time.monotonic() + PATIENCE_SECONDS
-        while (told := _told(server.url, server.device.headers))["version"] == 1:
-            assert time.monotonic() < end, server.log.read_text()[-4000:]
+
+        def newer() -> dict[str, Any] | None:
+            told = _told(server.url, server.device.headers)
+            return None if told["version"] == 1 else told
+
+        told = until(newer, say=lambda: server.log.read_text()[-4000:])
+        assert told is not None
         assert (told["version"], told["checkin_radius_m"]) == (2, 300)
 
 
 def _told(url: str, headers: dict[str, str]) -> dict[str, Any]:
-    answer = requests.get(f"{url}/v1/sync/kinds", headers=headers, timeout=30)
+    answer = requests.get(f"{url}/v1/sync/kinds", headers=headers, timeout=LIMIT_SECONDS)
     answer.raise_for_status()
     policy: dict[str, Any] = answer.json()["policy"]
     return policy

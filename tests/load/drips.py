@@ -101,13 +101,18 @@ class Stage:
         *,
         seconds: float,
         uploads: Uploads,
+        over: asyncio.Event | None = None,
     ) -> Row:
-        """Makes ``trouble`` and goes on asking meanwhile."""
+        """Makes ``trouble`` and goes on asking meanwhile; ``over`` is set when all is answered."""
         answers = Answers()
 
         async def both() -> None:
             made = [asyncio.create_task(one) for one in trouble]
+            for one in made:
+                one.add_done_callback(lambda _over: answers.note_end())
             await keep_asking(self.door, answers, per_second=self.rate, seconds=seconds)
+            if over is not None:
+                over.set()
             await asyncio.gather(*made)
 
         pids = [process.pid for process in self.server.processes]
@@ -140,7 +145,7 @@ def stalls(stage: Stage, *, count: int, seconds: int) -> Row:
     content, uploads = bytes(STALL_BYTES), Uploads()
     paths = stage.uploads(count, 12 * len(content))
     trouble = [
-        stall(stage.door, path, uploads, content=content, seconds=2 * SILENCE_SECONDS)
+        stall(stage.door, path, uploads, content=content, seconds=10 * SILENCE_SECONDS)
         for path in paths
     ]
     return stage.play(f"{count} stalled bodies", trouble, seconds=seconds, uploads=uploads)
@@ -148,9 +153,10 @@ def stalls(stage: Stage, *, count: int, seconds: int) -> Row:
 
 def crawls(stage: Stage, *, count: int, seconds: int) -> Row:
     """``count`` connections whose headers never end."""
-    trouble = [crawl(stage.door, seconds=seconds) for _ in range(count)]
+    over = asyncio.Event()
+    trouble = [crawl(stage.door, over) for _ in range(count)]
     name = f"{count} slow headers"
-    return stage.play(name, trouble, seconds=seconds, uploads=Uploads())
+    return stage.play(name, trouble, seconds=seconds, uploads=Uploads(), over=over)
 
 
 @contextlib.contextmanager

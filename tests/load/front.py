@@ -4,7 +4,6 @@ import datetime
 import shutil
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.live import free_port
+from tests.until import LIMIT_SECONDS, until
 
 SITE = Path(__file__).parents[2] / "deploy" / "nginx" / "fieldstamp.conf"
 WHOLE = """
@@ -33,7 +33,6 @@ http {{
     include {folder}/site.conf;
 }}
 """
-STOP_SECONDS = 10
 
 
 class Missing(Exception):
@@ -97,11 +96,9 @@ def serve_front(folder: Path, *, json: int, uploads: int) -> Iterator[tuple[int,
     command = [nginx, "-p", str(folder), "-e", str(folder / "error.log")]
     process = subprocess.Popen([*command, "-c", str(folder / "nginx.conf")])
     try:
-        end = time.monotonic() + STOP_SECONDS
-        while not (folder / "nginx.pid").exists():
-            assert time.monotonic() < end, (folder / "error.log").read_text()
-            time.sleep(0.05)
+        begun, errors = folder / "nginx.pid", folder / "error.log"
+        until(begun.exists, say=errors.read_text)
         yield port, ssl.create_default_context(cafile=str(folder / "cert.pem"))
     finally:
         process.terminate()
-        process.wait(STOP_SECONDS)
+        process.wait(LIMIT_SECONDS)

@@ -17,8 +17,10 @@ def test_attack_18_slow_clients_do_not_stand_in_the_way_of_others(
         with drips.open_stage(tmp_path, nginx=nginx, rate=10) as stage:
             slow = drips.drips(stage, count=40, per_second=5_000, seconds=SECONDS)
             assert (slow.answers.failed, slow.uploads.refused) == ([], 0)
+            assert slow.answers.beside
             still = drips.stalls(stage, count=16, seconds=SECONDS)
             assert (still.answers.failed, still.uploads.refused) == ([], 0)
+            assert still.answers.beside
             if nginx:
                 crawling = drips.crawls(stage, count=40, seconds=SECONDS)
                 assert crawling.answers.failed == []

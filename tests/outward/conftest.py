@@ -7,11 +7,21 @@ import pytest
 from flask import Flask
 
 from server.extensions import db
+from server.outward import calling, mailing
 from server.settings import Settings
 from tests.company import ORIGIN, Company
 from tests.domain.desk import Desk
 from tests.outward.receivers import Receiver, listening
 from tests.outward.site import Site
+from tests.until import LIMIT_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver of a busy machine is not taken for a silent one."""
+    monkeypatch.setattr(calling, "QUIET_SECONDS", LIMIT_SECONDS)
+    monkeypatch.setattr(calling, "WHOLE_SECONDS", LIMIT_SECONDS)
+    monkeypatch.setattr(mailing, "PATIENCE_SECONDS", LIMIT_SECONDS)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PATIENCE_S = 30
+from tests.until import LIMIT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Receiver:
 
     def wait_for_one(self) -> None:
         """Returns once a request has come that was not waited for before."""
-        assert self.arrived.acquire(timeout=PATIENCE_S)
+        assert self.arrived.acquire(timeout=LIMIT_SECONDS)
 
     def take(self, got: Got) -> int:
         """Notes a request; the status to answer with."""
         self.got.append(got)
         self.arrived.release()
-        assert self.gate.wait(PATIENCE_S)
+        assert self.gate.wait(LIMIT_SECONDS)
         return self.answers.pop(0) if self.answers else 200
 
 

@@ -17,7 +17,8 @@ from server.work.rounds import run_pending
 from tests.company import Company, FixedClock
 from tests.domain.desk import Desk
 from tests.domain.records import receipt
-from tests.outward.receivers import PATIENCE_S, Receiver
+from tests.outward.receivers import Receiver
+from tests.until import LIMIT_SECONDS
 from tests.uploads import Carrier
 
 
@@ -69,7 +70,7 @@ class Site:
         run_pending(self.app)
         while flights := list(self.outward.flying.values()):
             for flight in flights:
-                flight.run.exception(timeout=PATIENCE_S)
+                flight.run.exception(timeout=LIMIT_SECONDS)
             run_pending(self.app)
 
     def after(self, **span: float) -> None:

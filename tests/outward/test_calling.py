@@ -23,6 +23,7 @@ from server.outward.calling import Network, Refused, is_public, post, read_targe
 from server.outward.hooks import add_hook
 from tests.outward.receivers import Receiver, listening
 from tests.outward.site import Site
+from tests.until import LIMIT_SECONDS
 
 PUBLIC = "93.184.215.14"
 NOBODY = frozenset[str]()
@@ -51,7 +52,7 @@ class Switchboard:
     def dial(self, address: str, _port: int) -> socket.socket:
         """A line to the machine of the test, whatever address was dialled."""
         self.dialled.append(address)
-        return socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT_SECONDS)
 
 
 @pytest.mark.parametrize(

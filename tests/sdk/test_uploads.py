@@ -347,7 +347,7 @@ class Wide:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._one = threading.Lock()
-        self.meet: threading.Barrier | None = threading.Barrier(3, timeout=30)
+        self.meet: threading.Barrier | None = threading.Barrier(3, timeout=300)
         self.most = 0
         self._now = 0
 

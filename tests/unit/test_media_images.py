@@ -290,7 +290,7 @@ def test_a_nursery_ends_with_the_process_that_it_works_for(tmp_path: Path) -> No
     nursery = psutil.Process(int(owner.stdout.readline()))
     owner.kill()
     owner.communicate()
-    nursery.wait(timeout=30)
+    nursery.wait(timeout=300)
     assert not nursery.is_running()
 
 

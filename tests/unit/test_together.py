@@ -5,8 +5,7 @@ import threading
 import pytest
 
 from server.media.together import Together
-
-LONG = 60
+from tests.until import LIMIT_SECONDS
 
 
 def test_asks_that_come_while_one_runs_are_one_later_run() -> None:
@@ -16,7 +15,7 @@ def test_asks_that_come_while_one_runs_are_one_later_run() -> None:
 
     def work() -> int:
         begun.set()
-        assert goes_on.wait(LONG)
+        assert goes_on.wait(LIMIT_SECONDS)
         runs.append(1)
         return 7
 
@@ -25,14 +24,14 @@ def test_asks_that_come_while_one_runs_are_one_later_run() -> None:
 
     first = threading.Thread(target=ask)
     first.start()
-    assert begun.wait(LONG)
+    assert begun.wait(LIMIT_SECONDS)
     later = [threading.Thread(target=ask) for _ in range(5)]
     for thread in later:
         thread.start()
     assert not told, "nobody is served by a run that began before it asked"
     goes_on.set()
     for thread in (first, *later):
-        thread.join(LONG)
+        thread.join(LIMIT_SECONDS)
     assert told.count(7) >= 2
     assert len(runs) == told.count(7)
     assert len(told) == 6

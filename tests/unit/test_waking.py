@@ -9,8 +9,7 @@ import pytest
 from server.settings import Settings
 from server.work import waking
 from server.work.waking import Waker
-
-LONG = 60
+from tests.until import LIMIT_SECONDS
 
 
 class Rest:
@@ -64,4 +63,4 @@ def test_a_later_hint_comes_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path:
     waker = Waker(wake)
     waker(Settings(data=tmp_path))
     waker(Settings(data=tmp_path))
-    assert twice.wait(LONG)
+    assert twice.wait(LIMIT_SECONDS)

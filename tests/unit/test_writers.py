@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from server.media import writers as waiting
 from server.media.parts import PartFiles
 from server.media.writers import Writers
+from tests.until import LIMIT_SECONDS
 
 UPLOAD = "0192f0c1-0000-7000-8000-000000000001"
-LONG = 60
 
 
 @pytest.fixture
@@ -27,14 +28,14 @@ def older(writers: Writers, ended: threading.Event, *, asked: threading.Event) -
     def work() -> None:
         with writers.at_work(UPLOAD, asked.set):
             begun.set()
-            ended.wait(LONG)
+            ended.wait(LIMIT_SECONDS)
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert begun.wait(LONG)
+    assert begun.wait(LIMIT_SECONDS)
     yield
     ended.set()
-    thread.join(LONG)
+    thread.join(LIMIT_SECONDS)
     assert not thread.is_alive()
 
 
@@ -53,7 +54,10 @@ def test_m1_an_older_writer_is_asked_to_end_and_waited_for(writers: Writers) -> 
         assert not writers.relieve(UPLOAD)
 
 
-def test_m1_a_writer_of_another_process_is_waited_for(writers: Writers, tmp_path: Path) -> None:
+def test_m1_a_writer_of_another_process_is_waited_for(
+    writers: Writers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "WAIT_STEPS", int(LIMIT_SECONDS / waiting.STEP_SECONDS))
     ended, asked = threading.Event(), threading.Event()
     with older(writers, ended, asked=asked):
         soon = threading.Timer(0.1, ended.set)
@@ -65,7 +69,10 @@ def test_m1_a_writer_of_another_process_is_waited_for(writers: Writers, tmp_path
         soon.join()
 
 
-def test_m1_a_writer_that_hangs_is_not_waited_for_any_longer(writers: Writers) -> None:
+def test_m1_a_writer_that_hangs_is_not_waited_for_any_longer(
+    writers: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "ASKED_STEPS", 3)
     ended, asked = threading.Event(), threading.Event()
     with older(writers, ended, asked=asked):
         assert writers.relieve(UPLOAD)
