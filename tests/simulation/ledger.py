@@ -4,11 +4,13 @@ import base64
 import gzip
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from fieldstamp import Request
 from server.clock import to_wire
+from server.sync.tables import LEAVE
 from tests.simulation.model import Model
 from tests.simulation.model_state import Mutation, Sender, State, Told
 from tests.simulation.seen import Seen, hold
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 WHOLE = {"customer", "visit", "stall", "visit_report", "receipt", "signature"}
 """Kinds of which the model knows every field; of others, those that mutations name."""
 COLUMNS = 'key, id, writer, "user", device, body, outcome, code, result, received_at'
+
+
+LEFT = (
+    "SELECT record.id, scope.name FROM feed JOIN record ON record.key = feed.record"
+    " JOIN scope ON scope.key = feed.scope WHERE feed.item = ?"
+)
+TOLD_FOR = timedelta(days=400) - timedelta(days=2)
+"""A day counts as a whole, and the server's clock may have been set back."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,8 @@ class Ledger:
         self._rights: dict[str, Sender] = {}
         """Who made a decision, with the rights of then: a journal brings back both in turn."""
         self._replays = False
+        self._floor = 0
+        """How far the feed has forgotten what left and what was withdrawn."""
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
         """What stands in the server's store."""
@@ -82,6 +94,7 @@ class Ledger:
     def put_back(self, model: Model, last: int) -> None:
         """The server was put back: what is told now continues ``model``."""
         self.model, self.last, self._replays = model, last, True
+        self._floor = self._feed_floor()
         self.look([])
         self._replays = False
 
@@ -105,6 +118,7 @@ class Ledger:
     ) -> None:
         """Tells the model what has reached the store: a push in its own order, then the rest."""
         self._follow_epoch()
+        self._follow_floor()
         found, known = self._news(), self.model.state.outcomes
         fresh = {one.id for one in found if one.id not in known}
         self._count(found, fresh)
@@ -129,6 +143,21 @@ class Ledger:
         for name in names[len(self.model.state.epochs) :]:
             self.model.begin_epoch(name)
             self.seen.note("fault", "epoch_begun")
+
+    def _feed_floor(self) -> int:
+        return int(self.rows("SELECT floor FROM feed_head")[0][0])
+
+    def _follow_floor(self) -> None:
+        """P4: that something left is told for 400 days, and then to nobody."""
+        if self._floor == (floor := self._feed_floor()):
+            return
+        self._floor = floor
+        told: dict[str, set[str]] = {}
+        for record, scope in self.rows(LEFT, LEAVE):
+            told.setdefault(self.model.state.aliases.get(record, record), set()).add(scope)
+        early = to_wire(self.world.site.clock.now() - TOLD_FOR)
+        soon = [at for at in self.model.state.forget(told) if at >= early]
+        hold("P4", not soon, f"forgotten before its time: {soon}")
 
     def _news(self) -> list[Stored]:
         rows = self.rows(f"SELECT {COLUMNS} FROM mutation WHERE key > ? ORDER BY key", self.last)

@@ -67,7 +67,7 @@ class Model:
         self._wake({name for one in batch for name in _brings(one)})
         place_all(self.state)
         for record in self.state.records.values():
-            record.ever |= record.scopes
+            record.ever = {**record.ever, **dict.fromkeys(record.scopes, now)}
 
     def _wake(self, brought: set[str]) -> None:
         """Decides what waited for what was brought, as long as anything moves."""

@@ -53,8 +53,8 @@ class Rec:
     withdrawn: bool = False
     by_epoch: dict[int, int] = field(default_factory=dict)
     made_at: str = ""
-    ever: frozenset[str] = frozenset()
-    """Scopes that it has been in."""
+    ever: Mapping[str, str] = field(default_factory=dict)
+    """Scopes that it has been in, as far as that is remembered; when it was there last."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class State:
         for name, record in self.records.items():
             if told is None or record.scopes & sender.scopes:
                 continue
-            if (record.ever - record.scopes) & (sender.scopes | told.scopes.keys()):
+            if (record.ever.keys() - record.scopes) & (sender.scopes | told.scopes.keys()):
                 moved.add(name)
             for scope in record.scopes & told.scopes.keys():
                 end = told.scopes[scope]
@@ -134,6 +134,16 @@ class State:
                     known.add(name)
         self.moved = frozenset(moved | known)
         self.open = frozenset(moved - known - (told.losses if told else frozenset()))
+
+    def forget(self, left: Mapping[str, set[str]]) -> list[str]:
+        """P4: what a record left long ago is told nobody any more, but for the scopes in ``left``;
+        when it was there last, for each that is forgotten."""
+        gone = []
+        for name, record in self.records.items():
+            lost = record.ever.keys() - record.scopes - left.get(name, set())
+            gone += [record.ever[one] for one in sorted(lost)]
+            record.ever = {one: at for one, at in record.ever.items() if one not in lost}
+        return gone
 
     def is_open(self, sender: Sender, m: Mutation) -> bool:
         """Whether the record is the sender's own, and lost without this device knowing it."""
