@@ -48,7 +48,7 @@ def refused(content: str) -> tuple[str, ...]:
         ("waiting_days = 14", "waiting_days = 13", "sync.waiting_days: Expected `int` >= 14"),
         ("x5_trace = { hours = 12,", "x5_trace = {", "terms.x5_trace: a term is longer"),
         ("x5_trace = { hours = 12,", "x5_trace = { hours = 2,", "terms.x5_trace: a term is longer"),
-        ('["market_officer", "sales', '["treasurer", "sales', "terms.x5_trace.escalate[0]: Invalid enum"),
+        ('"market_officer", "s', '"treasurer", "s', "terms.x5_trace.escalate[0]: Invalid enum"),
         ('calendar = "workdays"', 'calendar = "office"', "terms.f4_plain.calendar: there is no"),
         ("[terms] ", f"{ALWAYS_AGAIN}[terms] ", "calendars.always: this one is there"),
         (

@@ -98,6 +98,7 @@ def price_report_kind(policy: Policy) -> RecordKind:
         **led_by(PRICE, policy),
         summary=("number", "affected_market", "seller", "found_at", "missing_tags", "flags"),
         label="number",
+        findings=frozenset({"compared", "inside_centre"}),
     )
 
 
