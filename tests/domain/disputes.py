@@ -10,7 +10,7 @@ from server.people.principal import Principal, Role
 from server.sync.feed import number_feed
 from tests.company import Company
 from tests.domain.desk import Desk
-from tests.domain.records import POLICY, case, signature
+from tests.domain.records import POLICY, case, photo, signature
 
 
 class Dispute(Desk):
@@ -60,12 +60,27 @@ class Dispute(Desk):
             self.advance(minutes=1)
             self.decide(by, found, verdict)
 
-    def rebut(self, found: str, photos: int) -> None:
-        """The accused hands something in."""
-        ids = self.company.services.ids
+    def rebut(self, found: str, photos: int, *, arrived: int | None = None) -> str:
+        """The accused hands something in, of which so many photos arrive (None: all)."""
         values = {"case": found, "photos": photos, "text": "不是我们的货"}
-        wire = {"action": "create", "kind": "rebuttal", "record": ids.new(), "set": values}
-        assert self.send(self.officer, wire, writer="guest")["outcome"] == "applied"
+        rebuttal = self.guest_makes("rebuttal", **values)
+        for _ in range(photos if arrived is None else arrived):
+            self.evidence_arrives(rebuttal)
+        return rebuttal
+
+    def evidence_arrives(self, rebuttal: str) -> None:
+        """A photo of the accused has come, and the worker has heard of it."""
+        shot = self.guest_makes("photo", **photo(parent=rebuttal, parent_kind="rebuttal"))
+        self.server_writes(shot, state="verified")
+        self.look()
+
+    def guest_makes(self, kind: str, /, **values: Any) -> str:
+        """A record that came by a link; its id."""
+        record = self.company.services.ids.new()
+        wire = {"action": "create", "kind": kind, "record": record, "set": values}
+        told = self.send(self.officer, wire, writer="guest")
+        assert told["outcome"] == "applied", told
+        return record
 
     def advance(self, **span: float) -> None:
         """Time goes by, and the server looks at its clocks."""

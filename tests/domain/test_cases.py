@@ -330,3 +330,30 @@ def test_b2_a_decision_is_taken_back_though_a_machine_found_something_after_it(
     assert dispute.state(found) == "submitted"
     with pytest.raises(Problem):
         dispute.undo(dispute.officer, found)
+
+
+def test_x6_evidence_that_was_announced_and_never_came_does_not_count(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "accepted", "notified")
+    rebuttal = dispute.rebut(found, photos=2, arrived=0)
+    dispute.look()
+    assert dispute.state(found) == "rebuttal"
+    dispute.advance(hours=24, seconds=1)
+    assert dispute.state(found) == "facts"
+    assert dispute.data(found)["rebuttals"] == [{"rebuttal": rebuttal, "photos": 2}]
+
+
+def test_x6_evidence_that_arrives_ends_the_time_of_the_accused_early_and_is_counted(
+    dispute: Dispute,
+) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "accepted", "notified")
+    rebuttal = dispute.rebut(found, photos=2, arrived=1)
+    assert dispute.state(found) == "facts"
+    seen = dispute.record(found).version
+    dispute.evidence_arrives(rebuttal)
+    (told,) = dispute.data(found)["rebuttals"]
+    assert told == {"rebuttal": rebuttal, "photos": 2, "arrived": 2}
+    with pytest.raises(Problem) as late:
+        dispute.decide(dispute.officer, found, "facts_verified", base=seen)
+    assert late.value.code == "wrong_state"

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from server.casework.queries import open_work
 from server.db import transaction
 from server.domain.goods.tables import BatchRow, ProductRow, ShipmentRow
+from server.errors import Problem
 from server.people.principal import Role
 from server.sync.queries import children
 from tests.company import Company
@@ -189,3 +190,39 @@ def test_b2_x5_looking_at_a_case_takes_no_ones_undo_away(dispute: Dispute) -> No
     dispute.undo(dispute.officer, found)
     assert dispute.state(found) == "submitted"
     assert timedelta() < dispute.waiting(found)[0][2] < 24 * HOUR
+
+
+@pytest.mark.parametrize("end", ["not_accepted", "withdrawn"])
+def test_x5_b1_nobody_is_asked_about_the_goods_of_a_case_that_is_over(
+    dispute: Dispute, end: str
+) -> None:
+    found = dispute.submitted(lines=[line("B-1"), line("Z-9")])
+    dispute.look()
+    first, second = traces(dispute, found)
+    answer(dispute, first)
+    if end == "withdrawn":
+        dispute.patch(dispute.seller, found, withdrawal_reason="看错了批号")
+    else:
+        dispute.take(dispute.officer, found, end)
+    dispute.look()
+    assert (dispute.state(first), dispute.state(second)) == ("answered", "closed")
+    assert dispute.waiting(first) == dispute.waiting(second) == []
+    logistics = dispute.reviewer(Role.LOGISTICS_OFFICER, None)
+    with pytest.raises(Problem) as over:
+        dispute.decide(logistics, second, "not_shipped")
+    assert over.value.fields == {"verdict": "not_in_state"}
+
+
+def test_x5_what_was_not_answered_is_asked_again_when_its_case_is_opened_again(
+    dispute: Dispute,
+) -> None:
+    found = dispute.submitted(lines=[line("Z-9")])
+    dispute.look()
+    (trace,) = traces(dispute, found)
+    dispute.take(dispute.officer, found, "not_accepted")
+    dispute.look()
+    dispute.take(dispute.officer, found, "reopened")
+    dispute.look()
+    assert dispute.waiting(trace) == [("logistics_officer", "trace", 12 * HOUR)]
+    answer(dispute, trace, "not_shipped")
+    assert dispute.data(found)["traces"][0]["state"] == "answered"

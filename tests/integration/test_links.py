@@ -110,7 +110,7 @@ def test_x6_the_term_of_a_link_runs_from_the_recorded_notice(
     assert dispute.link(made).expires_at == dispute.link(later).expires_at == due
     clock.advance(hours=20, minutes=59)
     dispute.hand_in(made, given("a", declared(PHOTO)))
-    assert desk.data(dispute.case)["state"] == "facts"
+    assert desk.data(dispute.case)["state"] == "rebuttal"  # the bytes have not come
     assert dispute.link(made).expires_at == due
     clock.advance(minutes=1, seconds=1)
     for over in (made, later):

@@ -10,7 +10,17 @@ from sqlalchemy.orm import Session
 from server.domain.cases import following, queries
 from server.domain.cases.following import Asked, Looked
 from server.domain.cases.looking import Look
-from server.domain.cases.machines import CROSS_REGION, IN_INTAKE, MARKET, REGION, RETURNED, UNSIGNED
+from server.domain.cases.machines import (
+    CLOSED,
+    CROSS_REGION,
+    IN_INTAKE,
+    MARKET,
+    REGION,
+    RETURNED,
+    TRACE,
+    UNSIGNED,
+)
+from server.domain.cases.rules import x6_arrived
 from server.domain.review.actions import write_strictly, write_version
 from server.errors import Problem
 from server.people.principal import Principal
@@ -21,7 +31,7 @@ from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord, children, find_record, find_records, may_open
 
 OVERRIDERS = MARKET | REGION
-MOST = 200
+MOST = 50
 """So many cases are looked at in one round."""
 SERVER = Principal(user="server", name="server", session="")
 
@@ -51,12 +61,15 @@ def is_behind(session: Session, sync: Sync, policy: Policy) -> bool:
 def _look_at(sync: Sync, look: Look, asked: Asked) -> Looked:
     """Looks at one case, and writes what is new; one that is at no work needs no look."""
     case = find_record(look.session, asked.record)
-    if case is None or not _is_at_work(case):
+    if case is None or _is_with_the_rep(case):
+        return Looked(asked=asked)
+    if _is_over(case):
+        _end_traces(look.session, sync, case)
         return Looked(asked=asked)
     _ask_logistics(sync, look, case)
     case = find_records(look.session, [case.id])[case.id]
     seen = look.see(case, children(look.session, case.id, "batch_trace"))
-    found = dict(seen.findings)
+    found = {**seen.findings, **_new_evidence(look.session, case)}
     if queries.is_unanswered(look.session, case.id):
         found["rebuttal_over"] = True
     version = write(look.session, sync, case, found) if found else case.version
@@ -71,14 +84,39 @@ def _ask_logistics(sync: Sync, look: Look, case: StoredRecord) -> None:
     began = queries.submitted_at(session, [case.id]).get(case.id)
     for trace, values in look.missing_traces(case, began):
         _create(session, sync, trace, values)
-    for outdated, values in look.outdated_traces(children(session, case.id, "batch_trace")):
+    for ended in _traces_in(session, case, CLOSED):
+        write(session, sync, ended, {"case_over": None})
+    for outdated, values in look.outdated_traces(_traces_in(session, case, TRACE.start)):
         write(session, sync, outdated, values)
 
 
-def _is_at_work(case: StoredRecord) -> bool:
-    """Whether it was submitted and waits for somebody of the office."""
-    state = str(case.data.get("state"))
-    return case.live and not CROSS_REGION.is_end(state) and state not in {UNSIGNED, RETURNED}
+def _new_evidence(session: Session, case: StoredRecord) -> dict[str, Any]:
+    """X6: what has arrived by now of that which the accused announced, where that is news."""
+    if "rebuttals" not in case.data:
+        return {}
+    handed_in = children(session, case.id, "rebuttal")
+    told = x6_arrived(case.data, {one.id: one.data.get("verified", 0) for one in handed_in})
+    return {} if told == case.data["rebuttals"] else {"rebuttals": told}
+
+
+def _end_traces(session: Session, sync: Sync, case: StoredRecord) -> None:
+    """X5, B1: nobody is asked where goods of a case went that is over."""
+    for trace in _traces_in(session, case, TRACE.start):
+        write(session, sync, trace, {"case_over": True})
+
+
+def _traces_in(session: Session, case: StoredRecord, state: str) -> list[StoredRecord]:
+    traces = children(session, case.id, "batch_trace")
+    return [one for one in traces if one.data["state"] == state]
+
+
+def _is_with_the_rep(case: StoredRecord) -> bool:
+    """Whether it was not submitted yet, or sent back."""
+    return case.live and case.data.get("state") in {UNSIGNED, RETURNED}
+
+
+def _is_over(case: StoredRecord) -> bool:
+    return not case.live or CROSS_REGION.is_end(str(case.data.get("state")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

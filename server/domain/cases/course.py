@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from server.casework.machine import Condition, Machine
 from server.domain.cases import rules
 from server.domain.cases.checks import with_overrides
-from server.domain.cases.machines import CROSS_REGION, IN_INTAKE, RETURNED, UNSIGNED, WITHDRAW
+from server.domain.cases.machines import (
+    ANSWERED,
+    CROSS_REGION,
+    IN_INTAKE,
+    RETURNED,
+    UNSIGNED,
+    WITHDRAW,
+)
 from server.domain.numbers import say_number
 from server.domain.positions import position_flags, with_flags
 from server.domain.review.rules import is_edited, is_newly_decided
@@ -96,7 +103,7 @@ def fold_case(case: Data, children: tuple[Change, ...], policy: Policy) -> Data:
         "traces": rules.x5_collect(case, children),
     }
     told |= {name: entries for name, entries in beneath.items() if entries}
-    answered = sum(one["state"] == "answered" for one in beneath["traces"])
+    answered = sum(one["state"] == ANSWERED for one in beneath["traces"])
     if answered or "traces_answered" in case:
         told["traces_answered"] = answered
     return {**told, **settle(CROSS_REGION, {**case, **told}, children, policy)}

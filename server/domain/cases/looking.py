@@ -15,7 +15,7 @@ from server.domain.cases.checks import (
     x4_check,
     x11_statements,
 )
-from server.domain.cases.machines import IN_INTAKE, TRACE
+from server.domain.cases.machines import ANSWERED, IN_INTAKE
 from server.domain.cases.rules import x4_is_confirmed
 from server.domain.goods import queries as goods
 from server.domain.goods import rules as goods_rules
@@ -69,10 +69,8 @@ class Look:
     def outdated_traces(
         self, traces: Iterable[StoredRecord]
     ) -> Iterator[tuple[StoredRecord, Data]]:
-        """X5: traces that nobody has answered, with what the shipments propose by now."""
+        """X5: those of ``traces`` of which the shipments propose something else by now."""
         for trace in traces:
-            if trace.data["state"] != TRACE.start:
-                continue
             proposed = list(self._proposed(trace.data["batch"]))
             if proposed != trace.data.get("proposed", []):
                 yield trace, {"proposed": proposed}
@@ -147,7 +145,7 @@ class Look:
             lines=lines_of(data),
             traced=traced,
             shares=shares,
-            is_answered=states == {"answered"},
+            is_answered=states == {ANSWERED},
             photos=self._photos(case),
             statements=x11_statements(data.get("signatures", ())),
             unloaded="vehicle_unloading" in data,

@@ -10,6 +10,8 @@ RETURNED = "returned"
 WITHDRAWN = "withdrawn"
 NOT_ACCEPTED = "not_accepted"
 FACTS = "facts"
+ANSWERED = "answered"
+CLOSED = "closed"
 IN_INTAKE = frozenset({SUBMITTED, "region_submitted"})
 
 MARKET = frozenset({Role.MARKET_OFFICER})
@@ -228,21 +230,25 @@ TRACE = Machine(
             waits=_waits(Role.LOGISTICS_OFFICER, "trace", "x5_trace"),
             moves={
                 "as_proposed": Move(
-                    zh="与发货记录一致", en="As the shipments say", to="answered", roles=LOGISTICS
+                    zh="与发货记录一致", en="As the shipments say", to=ANSWERED, roles=LOGISTICS
                 ),
                 "shipped_to": Move(
                     zh="发往",
                     en="Shipped to",
-                    to="answered",
+                    to=ANSWERED,
                     roles=LOGISTICS,
                     needs=("market", "customer", "quantity", "unit"),
                 ),
                 "not_shipped": Move(
-                    zh="无发货记录", en="Not shipped by us", to="answered", roles=LOGISTICS
+                    zh="无发货记录", en="Not shipped by us", to=ANSWERED, roles=LOGISTICS
                 ),
             },
+            passes=(("case_over", CLOSED),),
         ),
-        "answered": State(
+        CLOSED: State(
+            zh="已随案关闭", en="Closed with its case", passes=(("case_goes_on", "asked"),)
+        ),
+        ANSWERED: State(
             zh="已回复",
             en="Answered",
             moves={
@@ -253,7 +259,7 @@ TRACE = Machine(
         ),
     },
 )
-"""X5: logistics says of one batch where it went."""
+"""X5: logistics says of one batch where it went, as long as its case goes on."""
 
 CROSS_REGION = Machine(
     start=UNSIGNED, states={**_with_the_rep(), **_across(), **_inside(), **_ends()}

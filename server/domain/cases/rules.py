@@ -1,7 +1,7 @@
 """What a cross-region case holds, lacks, and whose it is. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from server.policy import Cases
@@ -109,6 +109,16 @@ def x6_collect(case: Data, children: Iterable[Change]) -> list[dict[str, Any]]:
     return [came[record] for record in sorted(came)]
 
 
+def x6_arrived(case: Data, arrived: Mapping[str, int]) -> list[dict[str, Any]]:
+    """X6: the rebuttals of the case, with how many of their photos have come and are verified."""
+    return [
+        {**entry, "arrived": arrived[entry["rebuttal"]]}
+        if arrived.get(entry["rebuttal"])
+        else {name: value for name, value in entry.items() if name != "arrived"}
+        for entry in case.get("rebuttals", ())
+    ]
+
+
 def x6_is_rebutted(case: Data) -> bool:
-    """X6: evidence was handed in; words without evidence do not count."""
-    return any(entry["photos"] for entry in case.get("rebuttals", ()))
+    """X6: evidence has arrived; words do not count, nor what was announced and has not come."""
+    return any(entry.get("arrived") for entry in case.get("rebuttals", ()))

@@ -46,6 +46,7 @@ class Rebuttals(Shape):
 
     rebuttal = shapes.record_id("申诉", "Rebuttal", required=True)
     photos = shapes.integer("证据数", "Pieces of evidence", required=True)
+    arrived = shapes.integer("已收到", "Arrived")
 
 
 class Asked(Shape):
@@ -170,6 +171,7 @@ class BatchTrace(Stepped):
         "回复", "Answer", TRACE.verdict_words(), writers=OFFICE, rule="authority", owner="office"
     )
     state = shapes.choice("状态", "State", TRACE.state_words(), writers=SERVER)
+    case_over = shapes.yes_no("案件已结", "Its case is over", writers=SERVER)
     market = shapes.text(
         "发往市场", "Market", limit=120, writers=OFFICE, rule="authority", owner="office"
     )

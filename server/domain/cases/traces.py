@@ -1,8 +1,11 @@
 """The kind ``batch_trace`` (X5): made by the server, answered by logistics."""
 
+from collections.abc import Mapping
+
 from server.casework.items import Waits
+from server.casework.machine import Condition
 from server.clock import from_wire
-from server.domain.cases.machines import TRACE
+from server.domain.cases.machines import ANSWERED, TRACE
 from server.domain.cases.rules import x5_answers
 from server.domain.cases.schemas import BatchTrace
 from server.domain.declaration import kind_from_schema
@@ -13,14 +16,19 @@ from server.sync.kinds import Change, Data, Placement, RecordKind
 from server.values import replace
 
 READERS = frozenset({Role.LOGISTICS_OFFICER, Role.MARKET_OFFICER, Role.REGION_MANAGER})
+WITH_ITS_CASE: Mapping[str, Condition] = {
+    "case_over": lambda trace: trace.get("case_over") is True,
+    "case_goes_on": lambda trace: trace.get("case_over") is not True,
+}
+"""X5: when a question ends, or is asked again, by itself."""
 
 
 def batch_trace_kind(policy: Policy) -> RecordKind:
     """X5: where one batch of a case went."""
 
     def derive(change: Change, _parent: Data | None) -> Data:
-        told = derive_steps(TRACE, change, policy=policy, when={})
-        is_open = told["state"] == TRACE.start
+        told = derive_steps(TRACE, change, policy=policy, when=WITH_ITS_CASE)
+        is_open = told["state"] != ANSWERED
         return {**told, "answers": [] if is_open else x5_answers(change.after)}
 
     return kind_from_schema(
