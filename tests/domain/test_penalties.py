@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from server.casework.queries import all_work
 from server.domain.cases.penalty_actions import (
@@ -15,6 +16,7 @@ from server.errors import Problem
 from server.people.principal import Principal, Role
 from server.people.tables import User
 from server.sync.queries import may_open
+from server.sync.tables import Record
 from tests.company import Company
 from tests.domain.disputes import HOUR, Dispute
 from tests.domain.records import POLICY
@@ -279,6 +281,7 @@ def test_x14_what_a_penalty_says_is_checked_before_anything_is_written(
     with pytest.raises(Problem) as refused:
         court.propose(court.upheld(), **given)
     assert refused.value.fields == wrong
+    assert not court.company.store.scalar(select(Record.id).where(Record.kind == "parked"))
 
 
 @SQLITE
