@@ -99,3 +99,4 @@ def test_x6_evidence_counts_once_it_is_verified() -> None:
     gone = change("photo", verified, before=verified, record=PHOTO, withdrawn=True)
     assert rules.fold_photos({**REBUTTAL, **once}, (gone,)) == {"verified": 0}
     assert rules.fold_photos(REBUTTAL, (change("conflict", {}),)) == {"verified": 0}
+    assert rules.fold_photos({}, (arrived,)) == {"verified": 1}
