@@ -1,10 +1,11 @@
 """B2: what a reviewer may decide on a record as it stands, with reasons and what is asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import lazy_gettext
+from werkzeug.datastructures import MultiDict
 
 from server.backoffice.languages import language
 from server.backoffice.words import in_language
@@ -23,6 +24,10 @@ PLAIN = {
 """The digits and words of a plain review, in the order in which they are drawn."""
 
 
+ROWS = 8
+"""So many rows of a list can be filled in at a time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
     """A field that must be filled in for a decision."""
@@ -30,9 +35,11 @@ class Input:
     name: str
     title: str
     type: str
-    """Of the HTML input; ``select`` where there are choices."""
+    """Of the HTML input; ``select`` where there are choices, ``rows`` where there are columns."""
     choices: tuple[tuple[str, str], ...] = ()
     value: str = ""
+    columns: tuple["Input", ...] = ()
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +117,10 @@ def _inputs(kind: RecordKind, record: StoredRecord, move: Move) -> Iterator[Inpu
 def _input(name: str, schema: Mapping[str, Any], value: str) -> Input:
     told, choices = language(), schema.get("x-choices", {})
     title = schema.get("x-title", {}).get(told, name)
+    if schema.get("type") == "array":
+        members: Mapping[str, Any] = schema["items"]["properties"]
+        columns = tuple(_input(member, members[member], "") for member in members)
+        return Input(name=name, title=str(title), type="rows", columns=columns, rows=ROWS)
     listed = tuple((code, words[told]) for code, words in choices.items())
     whole = schema.get("type") == "integer"
     return Input(
@@ -121,10 +132,28 @@ def _input(name: str, schema: Mapping[str, Any], value: str) -> Input:
     )
 
 
-def read_inputs(offer: Offer, form: Mapping[str, str]) -> dict[str, Any]:
+def read_inputs(offer: Offer, form: MultiDict[str, str]) -> dict[str, Any]:
     """What was filled in for ``offer``; None takes a field away."""
-    given = {one: form.get(f"{offer.verdict}_{one.name}", "").strip() for one in offer.inputs}
-    return {one.name: _typed(one, said) if said else None for one, said in given.items()}
+    return {one.name: _read(one, f"{offer.verdict}_{one.name}", form) for one in offer.inputs}
+
+
+def _read(one: Input, name: str, form: MultiDict[str, str]) -> Any:
+    if one.type == "rows":
+        return list(_read_rows(one.columns, name, form)) or None
+    said = form.get(name, "").strip()
+    return _typed(one, said) if said else None
+
+
+def _read_rows(
+    columns: Sequence[Input], name: str, form: MultiDict[str, str]
+) -> Iterator[dict[str, Any]]:
+    """The rows in which anything was filled in."""
+    listed = (form.getlist(f"{name}_{column.name}") for column in columns)
+    for row in zip(*listed, strict=False):
+        filled = zip(columns, map(str.strip, row), strict=True)
+        told = {column.name: _typed(column, said) for column, said in filled if said}
+        if told:
+            yield told
 
 
 def _typed(one: Input, said: str) -> Any:

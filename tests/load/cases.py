@@ -27,8 +27,10 @@ from server.domain import queries
 from server.domain.cases.actions import follow_cases
 from server.domain.cases.tables import CaseLook
 from server.extensions import db
+from server.outward.tables import Place
 from server.people.principal import Principal, Role
 from server.settings import Settings
+from server.sync.changes import feed_head
 from server.sync.feed import number_feed
 from server.sync.push import Envelope, push_batch
 from server.work.rounds import run_round
@@ -152,11 +154,12 @@ def measure_looks(name: str, desk: Desk) -> None:
 
 
 def measure_pages(name: str, desk: Desk, office: Office, cases: Sequence[str]) -> None:
-    """What a reviewer and the worker do with one case."""
+    """What a reviewer and the worker do with one case, once the outside has heard of all."""
     officer = office.reviewer(Role.MARKET_OFFICER, None, name="reader")
     pages = iter(cases)
     say(f"{name}: a case opened: {took(lambda: officer.page(f'/records/{next(pages)}'), 10)}")
     app = office.app
+    office.write(Place(id=1, feed=feed_head(desk.company.store), issued=0, clocks=""))
     while run_round(app):
         continue
     say(f"{name}: a round with nothing to do: {took(lambda: run_round(app), 5)}")

@@ -239,6 +239,13 @@ TRACE = Machine(
                     roles=LOGISTICS,
                     needs=("market", "customer", "quantity", "unit"),
                 ),
+                "shipped_to_several": Move(
+                    zh="发往多处",
+                    en="Shipped to several",
+                    to=ANSWERED,
+                    roles=LOGISTICS,
+                    needs=("shipments",),
+                ),
                 "not_shipped": Move(
                     zh="无发货记录", en="Not shipped by us", to=ANSWERED, roles=LOGISTICS
                 ),

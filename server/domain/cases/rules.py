@@ -96,6 +96,8 @@ def x5_answers(trace: Data) -> list[dict[str, Any]]:
         case "shipped_to":
             names = ("market", "customer", "quantity", "unit")
             return [{name: trace[name] for name in names if name in trace}]
+        case "shipped_to_several":
+            return list(trace.get("shipments", ()))
         case _:
             return []
 

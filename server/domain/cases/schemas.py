@@ -159,6 +159,15 @@ class Shipped(Shape):
     product = shapes.text("产品", "Product", limit=120)
 
 
+class ShippedTo(Shape):
+    """X5: the same as logistics types it: one customer among several."""
+
+    market = shapes.text("市场", "Market", limit=120, required=True)
+    customer = shapes.text("客户", "Customer", required=True)
+    quantity = shapes.integer("数量", "Quantity", least=1, required=True)
+    unit = shapes.choice("单位", "Unit", UNITS, required=True)
+
+
 class BatchTrace(Stepped):
     """X5: the question to logistics about one batch, and the answer."""
 
@@ -180,6 +189,10 @@ class BatchTrace(Stepped):
         "发货数量", "Quantity", least=1, writers=OFFICE, rule="authority", owner="office"
     )
     unit = shapes.choice("单位", "Unit", UNITS, writers=OFFICE, rule="authority", owner="office")
+    shipments = shapes.listing(
+        "分别发往", "Shipped to each", shapes.inner("发货", "Shipped", ShippedTo),
+        most=200, writers=OFFICE, rule="authority", owner="office",
+    )  # fmt: skip
     proposed = shapes.listing(
         "发货记录", "Shipments on record", shapes.inner("发货", "Shipped", Shipped),
         most=500, writers=SERVER,
