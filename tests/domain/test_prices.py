@@ -97,7 +97,7 @@ def test_x15_the_table_proposes_the_list_price_also_when_the_product_is_entered_
     prices.sell(TEA)
     prices.follow()
     by_piece, by_bottle = prices.data(report)["compared"]
-    assert (by_piece["list_price"], by_piece["list_currency"]) == ("80", "CNY")
+    assert (by_piece["list_price"], by_piece["result"]) == ("80 CNY", "below")
     assert (by_bottle["per_piece"], by_bottle["result"]) == ("12", "below")
     assert prices.follow() == 0
 
@@ -105,7 +105,7 @@ def test_x15_the_table_proposes_the_list_price_also_when_the_product_is_entered_
 def test_x15_prices_of_two_currencies_are_not_compared(prices: Prices) -> None:
     prices.sell(TEA)
     [told] = prices.data(prices.report(currency="USD"))["compared"]
-    assert (told["list_price"], told["result"]) == ("80", "unknown")
+    assert (told["list_price"], told["result"]) == ("80 CNY", "unknown")
 
 
 def test_x15_inside_one_centre_the_region_decides_within_24_hours(prices: Prices) -> None:

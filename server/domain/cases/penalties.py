@@ -34,6 +34,11 @@ def penalty_schema(sorts: Names) -> type[Stepped]:
     class Penalty(Stepped):
         """X14: what is proposed is never changed; it is taken back and proposed again."""
 
+        class Meta(Stepped.Meta):
+            """No rep reads it, so that there is nobody to guide (P5)."""
+
+            exclude = ("guidance",)
+
         case = shapes.reference(
             "案件", "Case", *DECIDED, required=True, rule="frozen", writers=OFFICE
         )

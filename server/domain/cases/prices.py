@@ -28,15 +28,12 @@ class PriceLine(Shape):
 
 
 class Compared(Shape):
-    """X15: a line beside its list price, as the server found it."""
+    """X15: the list price of the line at the same place, as the server found it."""
 
     product = shapes.text("产品", "Product", limit=120, required=True)
-    unit = shapes.choice("单位", "Unit", UNITS, required=True)
-    price_found = shapes.text("发现价格", "Price found", limit=40, required=True)
     list_price = shapes.text("标价", "List price", limit=40)
-    list_currency = shapes.text("标价币种", "Its currency", limit=3)
-    per_piece = shapes.text("标价含单位数", "Units in the list price", limit=40)
-    basis = shapes.choice("标价来源", "List price from", BASES, required=True)
+    per_piece = shapes.text("标价含单位数", "Units for it", limit=40)
+    basis = shapes.choice("标价来源", "From", BASES, required=True)
     result = shapes.choice("对照结果", "Result", RESULTS, required=True)
 
 

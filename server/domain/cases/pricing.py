@@ -36,23 +36,23 @@ class Listed(Value, frozen=True):
 
 
 def x15_compare(report: Data, products: Products) -> list[dict[str, Any]]:
-    """X15: each line of ``report`` with its list price, and whether the one found is below it."""
+    """X15: for each line of ``report``, in order, its list price, and whether it is below that."""
     currency = str(report["currency"])
     return [_compare(line, currency, products.get(line["product"])) for line in report["lines"]]
 
 
 def _compare(line: Data, currency: str, product: Product | None) -> dict[str, Any]:
-    told = {name: line[name] for name in ("product", "unit", "price_found")}
     listed = x15_list_price(line, currency, product)
     if listed is None:
-        return {**told, "basis": "none", "result": "unknown"}
-    priced = {
+        return {"product": line["product"], "basis": "none", "result": "unknown"}
+    together = listed.per_piece not in {None, Fraction(1)}
+    return {
+        "product": line["product"],
+        "list_price": f"{listed.price:f} {listed.currency}",
+        **({"per_piece": str(listed.per_piece)} if together else {}),
         "basis": listed.basis,
-        "list_price": f"{listed.price:f}",
-        "list_currency": listed.currency,
-        **({"per_piece": str(listed.per_piece)} if listed.per_piece else {}),
+        "result": x15_result(line["price_found"], currency, listed),
     }
-    return {**told, **priced, "result": x15_result(line["price_found"], currency, listed)}
 
 
 def x15_list_price(line: Data, currency: str, product: Product | None) -> Listed | None:
