@@ -7,8 +7,9 @@ from flask import Flask, Response, g
 
 from server.services import services
 
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 PAGE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
+    **HEADERS,
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
@@ -41,14 +42,18 @@ def _date(second: int) -> str:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.get("request_id", "")
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers["Date"] = _date(int(services().clock.now().timestamp()))
-    if response.mimetype == "text/html":
-        for name, value in PAGE_HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers.setdefault("Content-Security-Policy", content_policy(page_nonce()))
+    headers = response.headers
+    held = {name.lower() for name, _value in headers}  # once: to look for one reads all
+    if "date" in held:
+        headers.remove("Date")
+    headers.add("X-Request-Id", g.get("request_id", ""))
+    headers.add("Date", _date(int(services().clock.now().timestamp())))
+    is_page = response.content_type.startswith("text/html")
+    for name, value in (PAGE_HEADERS if is_page else HEADERS).items():
+        if name.lower() not in held:
+            headers.add(name, value)
+    if is_page and "content-security-policy" not in held:
+        headers.add("Content-Security-Policy", content_policy(page_nonce()))
     return response
 
 

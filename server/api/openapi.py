@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 from server import __version__
 from server.api.problem import MEDIA_TYPE
 from server.api.reader import read_body, read_json
+from server.api.shortcut import loader_of
 from server.errors import Problem
 from server.services import services
 
@@ -67,12 +68,12 @@ class StrictParser:
         """Gives the view the body of its request, loaded by ``schema``, as last argument."""
         if location != "json":
             raise ValueError(location)
-        loader = schema()
+        load = loader_of(schema())
 
         def declare(view: View) -> View:
             @wraps(view)
             def loaded(*args: Any, **named: Any) -> Any:
-                return view(*args, loader.load(read_request(request)), **named)
+                return view(*args, load(read_request(request)), **named)
 
             return cast("View", loaded)
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine, Select, bindparam, select
@@ -36,10 +37,18 @@ class Terms:
 
 def terms(settings: Settings, policy: Policy) -> Terms:
     """The terms that settings and policy state."""
+    return _terms(
+        settings.session_idle_days, settings.session_days, policy.sync.revoked_upload_days
+    )
+
+
+@lru_cache(maxsize=8)
+def _terms(idle: int, absolute: int, revoked_upload: int) -> Terms:
+    """The same from days; every request asks."""
     return Terms(
-        idle=timedelta(days=settings.session_idle_days),
-        absolute=timedelta(days=settings.session_days),
-        revoked_upload=timedelta(days=policy.sync.revoked_upload_days),
+        idle=timedelta(days=idle),
+        absolute=timedelta(days=absolute),
+        revoked_upload=timedelta(days=revoked_upload),
     )
 
 
