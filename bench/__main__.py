@@ -58,8 +58,9 @@ def measure(run: Run, records: int) -> dict[str, Measured]:
 
 def measure_grown(run: Run, records: int, grown: int) -> dict[str, Measured]:
     """The same push and poll when ``grown`` records are in the store."""
-    for done in range(2 * records, grown, FILL):
-        run.push(min(FILL, grown - done), 500, seed=f"grown{done}")
+    with run.followed():
+        for done in range(2 * records, grown, FILL):
+            run.push(min(FILL, grown - done), 500, seed=f"grown{done}")
     return {
         "grown_push_100": run.push(records, 100, seed="c"),
         "grown_poll": run.poll(),

@@ -4,11 +4,14 @@ Counts and rates are of records, but for polls, which are requests.
 """
 
 import random
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from bench import wire
 from bench.cards import Card, make_cards, make_change
 from bench.crew import CLIENTS, Crew, Job, Share
 from bench.processes import cpu_seconds
@@ -18,6 +21,7 @@ Item = TypeVar("Item")
 STALE = 0.1
 POLL_SECONDS = 3.0
 WARM_ROUNDS, WARM_BATCH = 4, 20
+FOLLOW_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -59,6 +63,30 @@ class Run:
             for client, own in enumerate(self.cards)
         ]
         return self._push(self.sent, self.cards)
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """A device polls meanwhile, as with every server that grows.
+
+        On PostgreSQL a poll numbers what was written since the last one. Where a million rows wait
+        for the first poll, what is left of them stands in the way of the next ones until PostgreSQL
+        tidies up.
+        """
+        done = threading.Event()
+        whole = self.system.pull(0, self._catch_up(0))
+        device = threading.Thread(target=self._follow, args=(whole, done))
+        device.start()
+        try:
+            yield
+        finally:
+            done.set()
+            device.join()
+
+    def _follow(self, whole: bytes, done: threading.Event) -> None:
+        line = wire.Line(self.system.port)
+        while not done.wait(FOLLOW_SECONDS):
+            line.ask(whole)
+        line.close()
 
     def again(self) -> Measured:
         """The requests of the last push once more, as after a lost answer.
