@@ -42,7 +42,7 @@ def describe_kind(kind: RecordKind) -> dict[str, Any]:
         "shares_parent_scopes": kind.place is None,
         "claim_keys": [list(names) for names in kind.claims],
         "lane": _describe_lane(kind),
-        "states": _describe_states(kind.machine),
+        "states": describe_states(kind.machine),
         "create_roles": sorted(kind.create_roles),
         "summary": list(kind.summary),
         "label": kind.label,
@@ -56,17 +56,24 @@ def _describe_lane(kind: RecordKind) -> str | dict[str, Any]:
     return {"field": name, "urgent": sorted(values, key=str)}
 
 
-def _describe_states(machine: Machine | None) -> dict[str, Any] | None:
-    """State → its moves: where each leads, and the field that takes it; None without a machine."""
+def describe_states(machine: Machine | None) -> dict[str, Any] | None:
+    """State → its moves: where each leads, what takes it, and who may; and to which states it
+    ``passes`` by itself. None without a machine."""
     if machine is None:
         return None
     return {
         name: {
             "end": machine.is_end(name),
             "moves": {
-                move: {"to": taken.to, "field": taken.field, "needs": list(taken.needs)}
+                move: {
+                    "to": taken.to,
+                    "field": taken.field,
+                    "needs": list(taken.needs),
+                    "roles": sorted(taken.roles),
+                }
                 for move, taken in state.moves.items()
             },
+            "passes": sorted({to for _condition, to in state.passes}),
         }
         for name, state in machine.states.items()
     }

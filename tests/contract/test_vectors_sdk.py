@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from fieldstamp import _seal, _wire
+from fieldstamp import _moves, _seal, _wire
 
 VECTORS = Path(__file__).with_name("vectors")
 CANONICAL = json.loads((VECTORS / "canonical.json").read_text())
 SEAL = json.loads((VECTORS / "seal.json").read_text())
+MOVES = json.loads((VECTORS / "moves.json").read_text())
 SERVER_KEY = _seal.PublicKey(alg="ed25519", key=SEAL["keys"]["server"]["public"])
 
 
@@ -101,3 +102,39 @@ def test_a_refresh_proof_covers_origin_token_and_rotation(case: Mapping[str, Any
     )
     assert message == case["message"].encode()
     assert key(case["alg"]).verifies(case["proof"], message)
+
+
+@named(MOVES["cases"])
+def test_what_leads_nowhere_from_a_known_state_is_refused(case: Mapping[str, Any]) -> None:
+    states = _moves.read(MOVES["states"])
+    if case["data"] is None:
+        assert _moves.refused_at_birth(states, case["set"]) == case["refused"]
+        return
+    stands = _moves.state_after(states, case["data"]["state"], case["under_way"])
+    mover = _moves.Mover(roles=frozenset(case["roles"]), is_own=case["is_own"])
+    data = {**case["data"], "state": stands}
+    assert _moves.refused(states, data, case["set"], mover) == case["refused"]
+
+
+@pytest.mark.parametrize("told", [None, {}, [], "x", {"a": {}}, {"a": {"moves": {"b": {}}}}])
+def test_states_that_are_not_told_or_cannot_be_read_refuse_nothing(told: object) -> None:
+    mover = _moves.Mover(roles=frozenset({"rep"}), is_own=False)
+    states = _moves.read(told)
+    assert _moves.refused_at_birth(states, {"reason": "x"}) == {}
+    assert _moves.refused(states, {"state": "a"}, {"reason": "x"}, mover) == {}
+
+
+def test_what_may_have_gone_on_by_itself_refuses_only_what_leads_nowhere_from_there() -> None:
+    states = _moves.read(MOVES["states"])
+    mover, held = _moves.Mover(roles=frozenset({"rep"}), is_own=True), {"state": "sent_back"}
+    assert _moves.refused(states, held, {"withdrawal_reason": "x"}, mover) == {}
+    assert _moves.refused(states, held, {"revisit": "v1"}, mover) == {"revisit": "not_in_state"}
+
+
+def test_who_may_is_not_asked_where_it_is_not_told() -> None:
+    told = {"a": {"moves": {"go": {"to": "b", "field": "reason", "needs": []}}}}
+    mover = _moves.Mover(roles=frozenset({"cashier"}), is_own=False)
+    assert _moves.refused(_moves.read(told), {"state": "a"}, {"reason": "x"}, mover) == {}
+    nobody = _moves.Mover(roles=frozenset(), is_own=False)
+    states = _moves.read(MOVES["states"])
+    assert _moves.refused(states, {"state": "reported"}, {"withdrawal_reason": "x"}, nobody) == {}

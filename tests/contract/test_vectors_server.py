@@ -8,20 +8,27 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from server.api.kinds import describe_states
 from server.api.reader import misnamed, read_json
+from server.casework.machine import Machine, Move, State, Wait
+from server.domain.review.steps import b2_step_errors, derive_steps
 from server.errors import Problem
 from server.people.keys import PublicKey, from_base64url, is_signed
+from server.people.principal import Grant, Principal, Role
+from server.policies.reading import load_defaults
 from server.proof.acknowledgement import Acknowledged, acknowledge
 from server.proof.encoding import canonical, sha256_hex
 from server.proof.seal import Link, digest_of, judge
 from server.sync.feed import record_digest, to_wire_sum
-from server.sync.kinds import FieldSpec, RecordKind
+from server.sync.kinds import Change, Data, FieldSpec, RecordKind
 from server.sync.merge import ABSENT, Edit, merge
 from server.sync.wire import links_of, read_mutation
 
 VECTORS = Path(__file__).with_name("vectors")
 CANONICAL = json.loads((VECTORS / "canonical.json").read_text())
 SEAL = json.loads((VECTORS / "seal.json").read_text())
+POLICY = load_defaults()
+MOVES = json.loads((VECTORS / "moves.json").read_text())
 MERGE = json.loads((VECTORS / "merge.json").read_text())
 
 
@@ -153,3 +160,52 @@ def test_p6_a_merge_is_the_one_of_the_contract(case: Mapping[str, Any]) -> None:
     assert list(merged.foreign) == case["expect"]["foreign"]
     outcome = "conflict" if merged.lost else "merged" if merged.foreign else "applied"
     assert outcome == case["expect"]["outcome"]
+
+
+def machine_of(states: Mapping[str, Any]) -> Machine:
+    """The machine that the vectors describe."""
+    waits = (Wait(role=Role.REP, task="mend", term="supplement_wanted"),)
+    return Machine(
+        start=MOVES["start"],
+        states={
+            name: State(
+                zh=name,
+                en=name,
+                waits=() if told["end"] else waits,
+                moves={move: _move(move, taken) for move, taken in told["moves"].items()},
+                passes=tuple(("mended", to) for to in told["passes"]),
+            )
+            for name, told in states.items()
+        },
+    )
+
+
+def _move(name: str, told: Mapping[str, Any]) -> Move:
+    roles = frozenset(map(Role, told["roles"]))
+    return Move(zh=name, en=name, to=told["to"], roles=roles, field=told["field"])
+
+
+MACHINE = machine_of(MOVES["states"])
+
+
+def pushed(case: Mapping[str, Any], before: Data | None, values: Data) -> Change:
+    """What the machine's rules are told of a device's change."""
+    grants = tuple(Grant(Role(role), None) for role in case["roles"])
+    by = Principal(user="zhao", name="", session="", device="phone", grants=grants)
+    after = {**(before or {}), **values}
+    return Change(kind="k", record="r", before=before, after=after, withdrawn=False, by=by)
+
+
+def test_states_are_described_as_the_contract_has_them() -> None:
+    assert describe_states(MACHINE) == MOVES["states"]
+
+
+@named(MOVES["cases"])
+def test_what_leads_nowhere_from_its_state_is_refused(case: Mapping[str, Any]) -> None:
+    before: Data | None = case["data"]
+    for values in case["under_way"]:
+        assert before is not None
+        change = pushed(case, before, values)
+        assert b2_step_errors(MACHINE, change) == {}
+        before = {**change.after, **derive_steps(MACHINE, change, policy=POLICY, when={})}
+    assert b2_step_errors(MACHINE, pushed(case, before, case["set"])) == case["refused"]

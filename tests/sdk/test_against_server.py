@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from PIL import Image
 
-from fieldstamp import Client, Record, Transport
+from fieldstamp import Client, IllegalMoveError, Record, Transport
 from fieldstamp.testing import Faults, FaultyNet, FixedClock, SeededEntropy, WsgiTransport
 from server.db import transaction
 from server.people import devices
@@ -17,6 +17,7 @@ from server.people.principal import Role
 from server.people.tables import Device, User
 from tests.company import ORIGIN, Company
 from tests.company import FixedClock as OfficeClock
+from tests.domain.desk import Desk
 
 
 def jpeg(side: int = 64) -> bytes:
@@ -257,3 +258,27 @@ def test_p6_the_value_that_lost_is_restored_by_one_change(
     sync(device)
     assert device.get(visit.id)["topics"] == "second"
     assert device.get(conflict.id)["state"] == "resolved"
+
+
+def test_x9_what_was_right_when_it_was_saved_is_judged_by_the_server_when_it_arrives(
+    company: Company, device: Client
+) -> None:
+    shop = device.create("customer", {"name": "南京路烟酒店", "customer_type": "store"})
+    goods = {"product": "Tea", "quantity": 12, "unit": "piece", "symptom": "漏液"}
+    found = {"customer": shop, "found_at": "2026-03-02T09:00:00+08:00"}
+    leak = device.create("product_fault", {**goods, **found})
+    sync(device)
+    desk = Desk(company)
+    desk.decide(desk.reviewer(Role.SALES_CLERK, None), leak.id, "registered")
+    manager = desk.reviewer()
+    for move in ("goes", "seen"):
+        desk.decide(manager, leak.id, move)
+    company.store.rollback()
+    device.patch(leak.id, {"withdrawal_reason": "误报"})
+    device.sync().run()
+    assert device.mutations(leak.id)[-1].outcome == "rejected"
+    assert device.get(leak.id)["state"] == "opinion"
+    count = len(device.mutations())
+    with pytest.raises(IllegalMoveError):
+        device.patch(leak.id, {"withdrawal_reason": "误报"})
+    assert len(device.mutations()) == count

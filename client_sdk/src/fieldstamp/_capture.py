@@ -9,13 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fieldstamp import _kinds, _replica, _seal, _wire
-from fieldstamp._errors import InvalidFieldsError, NotEnrolledError
+from fieldstamp import _kinds, _moves, _replica, _seal, _wire
+from fieldstamp._errors import IllegalMoveError, InvalidFieldsError, NotEnrolledError
 from fieldstamp._ports import Clock, Entropy, KeyStore
 from fieldstamp._store import Transaction
 from fieldstamp._system import uuid7
 from fieldstamp._values import Position, Record
 
+_REFUSALS = {
+    _moves.NOT_IN_STATE: "is not possible in this state",
+    _moves.NOT_YOUR_ROLE: "is for another role to do",
+}
 _LARGEST_MUTATION = 256 * 1024
 _LARGEST_GROUP = 100
 
@@ -241,6 +245,39 @@ def _check_kind(transaction: Transaction, intent: Intent, wanted: _wire.JsonObje
         raise InvalidFieldsError(
             f"this {intent.kind} cannot be saved: {_listed(errors)}", fields=errors
         )
+    if kind.states:
+        _check_move(transaction, intent, wanted.get("set", {}), kind.states)
+
+
+def _check_move(
+    transaction: Transaction, intent: Intent, wanted: _wire.JsonObject, states: _moves.States
+) -> None:
+    """What is known not to lead on is refused here, before it is sealed."""
+    codes = (
+        _moves.refused_at_birth(states, wanted)
+        if intent.action == "create"
+        else _refused_moves(transaction, intent.record, wanted, states)
+    )
+    if codes:
+        errors = {name: _REFUSALS[code] for name, code in codes.items()}
+        raise IllegalMoveError(f"this {intent.kind}: {_listed(errors)}", fields=errors)
+
+
+def _refused_moves(
+    transaction: Transaction, record: str, wanted: _wire.JsonObject, states: _moves.States
+) -> dict[str, str]:
+    held = _replica.find(transaction, record)
+    if held is None or not _moves.triggers(states) & wanted.keys():
+        return {}
+    account = transaction.value("account") or {}
+    laid = _replica.laid_over(transaction, record)
+    stands = _moves.state_after(states, str(held.data.get("state")), laid)
+    roles, is_own = (
+        frozenset(account.get("roles", ())),
+        held.data.get("sender") == account.get("user"),
+    )
+    mover = _moves.Mover(roles=roles, is_own=is_own)
+    return _moves.refused(states, {**held.data, "state": stands}, wanted, mover)
 
 
 def _check_size(transaction: Transaction, raw: bytes) -> None:

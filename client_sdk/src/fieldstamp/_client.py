@@ -138,7 +138,9 @@ class Client:
 
         ``parent`` fills the field by which the kind names its parent; ``position`` the field
         ``position``. ``extra`` are members of the mutation: ``after``, ``resolves``, ``restores``.
-        Raises InvalidFieldsError with nothing saved, NotEnrolledError, StorageFullError.
+        Raises InvalidFieldsError with nothing saved, NotEnrolledError, StorageFullError. A change
+        that is known not to lead on from the record's state, or not by this user, raises the
+        InvalidFieldsError IllegalMoveError.
         """
         values = dict(fields or {})
         if parent is not None:

@@ -14,6 +14,7 @@
     │   └── AppTooOldError       426: what was saved is still handed in, nothing is received
     ├── NotEnrolledError         the store has no user yet, or has never heard from its server
     ├── InvalidFieldsError       values that cannot be saved; ``fields`` says which and why
+    │   └── IllegalMoveError     the record does not stand where this could lead it on
     ├── UnknownRecordError       this store holds no such record
     └── StoreError               the file on this device
         ├── StoreBusyError       another process is syncing or writing
@@ -141,6 +142,16 @@ class InvalidFieldsError(FieldstampError):
 
     code = "validation"
     action = "Correct the named fields and save again."
+
+
+class IllegalMoveError(InvalidFieldsError):
+    """The record stands, as far as this device knows, where this cannot lead it on by this user.
+
+    Nothing was saved. ``fields`` says which field would have done so, and why it may not.
+    """
+
+    code = "illegal_move"
+    action = "Sync to see where the record stands by now."
 
 
 class UnknownRecordError(FieldstampError):

@@ -9,6 +9,7 @@ from typing import Any
 
 import fastjsonschema
 
+from fieldstamp import _moves
 from fieldstamp._wire import JsonObject
 
 URGENT, NORMAL = 0, 1
@@ -26,6 +27,8 @@ class Kind:
     urgent_field: str | None = None
     """In place of ``lane``: a change is urgent where this field has one of ``urgent_values``."""
     urgent_values: Sequence[Any] = ()
+    states: _moves.States = field(default_factory=dict)
+    """Empty: this kind has none, or the server is older than their description."""
 
     def lane_of(self, data: Mapping[str, Any]) -> int:
         """The lane of a change of a record in which ``data`` stands."""
@@ -62,6 +65,7 @@ def _kind(entry: JsonObject) -> Kind:
         lane=URGENT if entry.get("lane") == "urgent" else NORMAL,
         urgent_field=urgent_field,
         urgent_values=urgent_values,
+        states=_moves.read(entry.get("states")),
     )
 
 

@@ -23,6 +23,12 @@ def find(transaction: Transaction, record: str) -> Record | None:
     return None if row is None and not laid else _overlaid(record, row, laid)
 
 
+def laid_over(transaction: Transaction, record: str) -> list[Mapping[str, Any]]:
+    """What own changes set that the server's copy of the record does not hold yet, in order."""
+    laid = transaction.rows(f"{_LAID} AND record = ? ORDER BY n", record)
+    return [json.loads(body).get("set", {}) for _, _, _, body in laid]
+
+
 def of_kind(transaction: Transaction, kind: str) -> list[Record]:
     """All records of a kind, oldest id first."""
     rows = {row[0]: row for row in transaction.rows(f"{_RECORD} WHERE kind = ?", kind)}

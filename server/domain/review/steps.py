@@ -71,7 +71,17 @@ def b2_step_errors(machine: Machine, change: Change) -> FieldErrors:
     if is_newly_decided(change) and not is_undone(change) and "verdict" in change.after:
         return _verdict_errors(machine, change, stands)
     written = [name for name in _triggers(machine) if _is_set(change, name)]
-    return {name: "not_in_state" for name in written if _by_field(machine, stands, name) is None}
+    told = {name: _field_error(change, _by_field(machine, stands, name)) for name in written}
+    return {name: code for name, code in told.items() if code}
+
+
+def _field_error(change: Change, move: Move | None) -> str:
+    """Why a device may not take ``move``: its user has no role for it, nor sent the record."""
+    if move is None:
+        return "not_in_state"
+    sent_it = (change.before or {}).get("sender") == change.by.user
+    is_free = change.by.device is None or sent_it or change.by.has(move.roles, change.region)
+    return "" if is_free else "not_your_role"
 
 
 def _verdict_errors(machine: Machine, change: Change, stands: str) -> FieldErrors:
