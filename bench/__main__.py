@@ -33,6 +33,7 @@ def read_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--grown", type=int, help=f"records in the grown store; default: {GROWN}, or none"
     )
+    parser.add_argument("--threads", type=int, default=1, help="of each of our server processes")
     parser.add_argument("--photos", type=int, help="photos of an upload; default: 100, or 24")
     parser.add_argument("--systems", nargs="*", metavar="NAME", help="only these")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
@@ -91,7 +92,8 @@ def main() -> int:
         postgresql(Path(folder)) as database,
         hired() as crew,
     ):
-        field = find_systems(database, ROOT / ".dev" / "bench", asked.systems or ())
+        npm, threads = ROOT / ".dev" / "bench", asked.threads
+        field = find_systems(database, npm, asked.systems or (), threads=threads)
         report = Report(SystemClock().now(), asked.records, absent=field.absent)
         for number in range(1, asked.runs + 1):
             report.rounds.append(measure_round(field, crew, asked, number))

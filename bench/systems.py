@@ -54,12 +54,17 @@ def _baselines(field: Field, database: PostgreSQL) -> None:
         field.starts[f"{name}_pg"] = on_server
 
 
-def find_systems(database: PostgreSQL, npm_folder: Path, wanted: Collection[str]) -> Field:
-    """All systems that can run here; what must be installed first, only where it is ``wanted``."""
-    found = Field()
-    found.starts[OURS] = lambda folder: fieldstamp.serve(folder, _file(folder), database=())
+def find_systems(
+    database: PostgreSQL, npm_folder: Path, wanted: Collection[str], *, threads: int
+) -> Field:
+    """All systems that can run here; what must be installed first, only where it is ``wanted``.
+
+    ``threads``: of each process of ours.
+    """
+    found, ours = Field(), {"threads": str(threads)}
+    found.starts[OURS] = lambda folder: fieldstamp.serve(folder, _file(folder), database=(), **ours)
     found.starts[OURS_PG] = lambda folder: fieldstamp.serve(
-        folder, database.create_database(), database=(database.pid,)
+        folder, database.create_database(), database=(database.pid,), **ours
     )
     _baselines(found, database)
     if not wanted or "pouch" in wanted:
