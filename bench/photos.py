@@ -118,7 +118,7 @@ def _hash(path: Path) -> str:
 @contextmanager
 def _ours(folder: Path) -> Iterator[Peer]:
     url = f"sqlite:///{folder / 'store.sqlite'}"
-    with fieldstamp.serve(folder, url, database=(), threads="200") as server:
+    with fieldstamp.serve(folder, url, database=(), threads="400") as server:
         yield _peer(folder, server)
 
 

@@ -39,9 +39,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     proxies: int = 0
     """How many proxies stand in front; only their ``X-Forwarded-*`` headers are believed."""
     workers: int = 2
-    threads: int = 200
-    upload_slots: int = 160
-    """Uploads that one process takes at once; the rest is told to come later."""
+    threads: int = 400
+    upload_slots: int = 360
+    """Uploads that one process takes at once; the rest is told to come later. Connections are not
+    handed out evenly, so that one process must have room for most of them."""
     silence_seconds: int = 20
     """How long the next 8 KiB of a body may take before its thread is freed; what came is kept."""
     language: str = "zh-CN"

@@ -203,11 +203,10 @@ def _take_bytes(upload: UploadStatus) -> Response | None:
         stop_reading(connection_of(request))
         raise Problem("too_large", extra={"limit": room})
     with upload_slot(request):
-        leased = uploads.take_over(db.session(), media, upload, offset=upload.received)
         body = Body(request, limit=room)
-        if leased.state == "open":
-            g.upload = _receive(leased, body, checksum)
-    _finish(g.upload)
+        if upload.state == "open":
+            g.upload = _receive(upload, body, checksum)
+    _finish(g.upload, is_new=upload.state == "open")
     return None if body.complete or g.upload.state != "open" else _break_off(body)
 
 
@@ -234,10 +233,11 @@ def _receive(upload: UploadStatus, body: Body, checksum: tus.Checksum | None) ->
     return take(checked.pieces(), counts=checked.counts)
 
 
-def _finish(upload: UploadStatus) -> None:
+def _finish(upload: UploadStatus, *, is_new: bool = False) -> None:
     """Checks a complete upload and tells its record. *Raises* ``checksum_mismatch``."""
     result = g.upload = receiving.finish(db.session(), services().media, upload)
-    if result.state in {"verified", "refused"} and upload.state == "stored":
+    is_new = is_new or upload.state == "stored"
+    if result.state in {"verified", "refused"} and is_new:
         actions.tell_arrivals(db.session(), services().sync, services().media)
     if result.state == "refused":
         raise Problem("checksum_mismatch")

@@ -29,13 +29,13 @@ class BlobStore(Protocol):
     """Keeps blobs; every method may raise ``OSError`` when the store is out of order."""
 
     def put_if_absent(
-        self, source: Path, *, sha256: str, given: bool = False
+        self, source: Path, *, sha256: str, given: bool = False, found: str | None = None
     ) -> Placed | WrongHash:
         """Copies ``source`` in, if its bytes hash to ``sha256``; durable when it returns (M2).
 
         Good bytes that are there already stay as they are (M3). Where ``source`` is ``given``,
         its bytes are on the disk and nobody writes them any more: a store may keep the file
-        itself.
+        itself. ``found`` is their hash, where it was taken as they were written.
         """
 
     def open_range(self, sha256: str, start: int = 0, stop: int | None = None) -> BinaryIO:

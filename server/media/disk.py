@@ -83,7 +83,7 @@ class DiskBlobs:
         sync_path(root.parent)  # M4: nothing else brings the name of this folder to the disk
 
     def put_if_absent(
-        self, source: Path, *, sha256: str, given: bool = False
+        self, source: Path, *, sha256: str, given: bool = False, found: str | None = None
     ) -> Placed | WrongHash:
         """Copies ``source`` in, if its bytes hash to ``sha256``; durable when it returns.
 
@@ -92,12 +92,12 @@ class DiskBlobs:
         knows such.
         """
         if given:
-            found, size = hash_file(source), source.stat().st_size
+            found, size = found or hash_file(source), source.stat().st_size
             if found != sha256:
                 return WrongHash(found)
             with suppress(OSError):  # another disk, or one without links
-                source.chmod(0o440)
                 self._place(source, self.path(sha256))
+                self.path(sha256).chmod(0o440)
                 return Placed(sha256, size)
         with source.open("rb") as file:
             return self._put(read_pieces(file), sha256)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from threading import BoundedSemaphore
 
 from server.clock import Clock
 from server.ids import IdMaker
@@ -15,8 +14,7 @@ from server.media.resting import RestingBlobs
 from server.media.s3 import Bucket, open_bucket
 from server.media.similarity_scan import PrintMatrix
 from server.media.together import Together
-
-WRITERS_AT_ONCE = 4
+from server.media.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +45,8 @@ class Media:
     limits: Limits
     wake: Callable[[str], object]
     """Hints, after the commit, that the blob with this hash can be looked into; may be lost."""
-    turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(WRITERS_AT_ONCE))
-    """Bytes come in on hundreds of threads; so many of them write to the store at a time."""
+    turns: Turns
+    """Bytes come in on hundreds of threads, which write to the store together."""
     telling: Together = field(default_factory=Together)
     """Whoever brings the last byte of a photo has its record told; many at once, once for all."""
     prints: PrintMatrix = field(default_factory=PrintMatrix)
@@ -72,6 +70,7 @@ def open_media(
     disk = DiskBlobs(folder / "blobs")
     return Media(
         parts=PartFiles(folder / "uploads"),
+        turns=Turns(folder / "uploads"),
         originals=RestingBlobs(disk, open_bucket(bucket)) if bucket else disk,
         disk=disk,
         pictures=DiskBlobs(folder / "pictures"),

@@ -17,8 +17,9 @@ from server.media.writers import Writers
 class Part:
     """An open part file: bytes are written at a place, and durable after :meth:`sync`."""
 
-    def __init__(self, descriptor: int, place: int) -> None:
+    def __init__(self, descriptor: int, path: Path, place: int) -> None:
         self._descriptor = descriptor
+        self._path = path
         self.place = place
         """Where the next byte goes."""
 
@@ -30,6 +31,13 @@ class Part:
             yield
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def is_own(self) -> bool:
+        """Whether this is the file of its upload, and is no blob: see :meth:`PartFiles.create`."""
+        seen = os.fstat(self._descriptor)
+        with suppress(FileNotFoundError):
+            return seen.st_nlink == 1 and os.path.samestat(seen, self._path.stat())
+        return False
 
     def write(self, content: bytes) -> None:
         """Adds ``content``; it may still be lost."""
@@ -63,16 +71,29 @@ class PartFiles:
         return self._root / f"{upload}.part"
 
     def create(self, upload: str) -> None:
-        """Makes the empty file, its name durable; leaves one that exists as it is."""
-        os.close(os.open(self.path(upload), os.O_WRONLY | os.O_CREAT, 0o600))
+        """Makes the empty file; leaves one that exists as it is.
+
+        M3: one that became a blob before a kill, without a row that says so, gives way.
+        """
+        path = self.path(upload)
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            seen = os.fstat(file.fileno())
+            if seen.st_nlink > 1 and os.path.samestat(seen, path.stat()):
+                path.unlink()
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+
+    def sync_names(self) -> None:
+        """M1: brings the names of the files that were created to the disk."""
         sync_path(self._root)
 
     @contextmanager
     def open(self, upload: str, *, place: int) -> Iterator[Part]:
         """Opens the file for writing from ``place`` on. Raises ``FileNotFoundError``."""
-        descriptor = os.open(self.path(upload), os.O_WRONLY)
+        path = self.path(upload)
+        descriptor = os.open(path, os.O_WRONLY)
         try:
-            yield Part(descriptor, place)
+            yield Part(descriptor, path, place)
         finally:
             os.close(descriptor)
 

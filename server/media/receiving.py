@@ -1,19 +1,22 @@
 """From the pieces of a body to durable bytes, and from durable bytes to a verified blob."""
 
 import errno
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session
 
+from server.db import AfterCommit
 from server.errors import Problem
-from server.media.blobs import Placed
+from server.media.blobs import Placed, WrongHash
 from server.media.engine import Media
 from server.media.noting import Brought, note_arrival, note_verified
 from server.media.parts import Part
-from server.media.uploads import ROW, UploadStatus, change_rows, find_upload, give_up, take_turn
+from server.media.uploads import ROW, UploadStatus, change_rows, find_upload, give_up
 from server.media.writers import Post
 
 WRITE_BYTES = 512 * 1024
@@ -21,9 +24,10 @@ WRITE_BYTES = 512 * 1024
 FLUSH_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 4.0
 """About so often the offset of a slow upload moves; a power cut costs no more than that."""
-LEASE = select(ROW.lease, ROW.state).where(ROW.id == bindparam("id_"))
+STANDING = select(ROW.received, ROW.lease, ROW.state).where(ROW.id == bindparam("id_"))
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_ROOM_RETRY_SECONDS = 300
+AGAIN_SECONDS = 1
 
 
 def receive(
@@ -35,22 +39,20 @@ def receive(
     counts: Callable[[], bool] | None = None,
     stop: Callable[[], object] = lambda: None,
 ) -> UploadStatus:
-    """Appends ``pieces`` under the lease of ``upload``; returns it as it stands afterwards.
+    """Appends ``pieces`` to ``upload`` as it was seen; returns it as it stands afterwards.
 
     However the body ends, what came is kept; unless ``counts`` is given, which is asked at the
     end whether all of it counts or nothing. Who takes the upload over calls ``stop``, which makes
     an end to the pieces. No connection is held between writes, and no lock that anybody needs.
-    *Raises* ``offset_mismatch`` where a newer request took the lease over, ``upload_gone``,
+    *Raises* ``offset_mismatch`` where a newer request took the upload over, ``upload_gone``,
     ``disk_full`` and ``unavailable`` where the disk takes no more.
     """
-    with _told_disk():
+    session.rollback()  # no connection is held while bytes are awaited
+    with _told_disk(), media.parts.writers.at_work(upload.id, stop) as post:
         if upload.received == 0:
             media.parts.create(upload.id)
         try:
-            with (
-                media.parts.open(upload.id, place=upload.received) as part,
-                media.parts.writers.at_work(upload.id, stop) as post,
-            ):
+            with media.parts.open(upload.id, place=upload.received) as part:
                 return _Writer(session, media, upload, part, post).take(pieces, counts)
         except FileNotFoundError as error:
             give_up(session, media, upload)
@@ -78,13 +80,15 @@ class _Writer:
     part: Part
     post: Post
     is_proven: bool = False
-    """Whether the lease was still this writer's when it had its post already."""
+    """Whether the upload still stood as it was seen when this writer had its post already."""
     durable: int = field(init=False)
     flushed_at: float = field(init=False)
     flush_seconds: float = field(init=False)
     gathered: list[bytes] = field(default_factory=list)
     waiting: int = 0
     """Bytes in ``gathered``."""
+    found: Any = field(default_factory=hashlib.sha256)
+    """The hash of all that was taken."""
 
     def __post_init__(self) -> None:
         self.durable = self.part.place
@@ -97,6 +101,8 @@ class _Writer:
         for piece in pieces:
             self.gathered.append(piece)
             self.waiting += len(piece)
+            if self._is_settled_at_once():
+                self.found.update(piece)
             if self.waiting >= WRITE_BYTES:
                 self._write()
             if counts is None and self._is_due():
@@ -110,53 +116,109 @@ class _Writer:
             return True
         return self.media.clock.monotonic() - self.flushed_at >= self.flush_seconds
 
+    def _is_settled_at_once(self) -> bool:
+        """Whether one body has brought all that counts so far, and may bring the whole."""
+        return not (self.durable or self.upload.partial or self.upload.joins)
+
     def _write(self) -> None:
-        """M1: checked and written under the file's lock, so that a connection that a newer one
-        has taken over from never writes over what its successor wrote."""
+        with self._alone():
+            self._put()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """M1: whoever writes, or moves the offset, has the file's lock and, under it, the newest
+        post; and since it has that post it has seen the upload stand where its bytes begin.
+
+        So a connection that a newer one has taken over from never writes over what its successor
+        wrote, nor counts it.
+        """
         with self.part.locked():
-            self._need_lease()
-            for piece in self.gathered:
-                self.part.write(piece)
-            if self.part.place == self.upload.length:
-                self.part.cut()
+            if not self.post.is_held() or not (self.is_proven or self._proves()):
+                raise _taken_over(find_upload(self.session, self.upload.user, self.upload.id))
+            yield
+
+    def _proves(self) -> bool:
+        seen = tuple(self.session.execute(STANDING, {"id_": self.upload.id}).one())
+        self.session.rollback()  # no connection is held while bytes are awaited
+        self.is_proven = seen == (self.durable, self.upload.lease, "open")
+        if self.is_proven and not self.part.is_own():  # M3: a blob, though nobody noted it
+            raise Problem("unavailable", retry_after=AGAIN_SECONDS)
+        return self.is_proven
+
+    def _put(self) -> None:
+        for piece in self.gathered:
+            self.part.write(piece)
+        if self.part.place == self.upload.length:
+            self.part.cut()
         self.gathered.clear()
         self.waiting = 0
 
-    def _need_lease(self) -> None:
-        """M1: whoever takes over has its post before it writes, and the lease before its post."""
-        if self.is_proven and self.post.is_held():
-            return
-        lease, state = self.session.execute(LEASE, {"id_": self.upload.id}).one()
-        self.session.rollback()  # no connection is held while bytes are awaited
-        if (lease, state) != (self.upload.lease, "open"):
-            raise _taken_over(find_upload(self.session, self.upload.user, self.upload.id))
-        self.is_proven = True
-
     def _flush(self) -> None:
         """M1: the data reaches the disk before the offset says so."""
-        whole = self.part.place + self.waiting == self.upload.length
-        if self.gathered or whole:
-            self._write()
-        if self.part.place > self.durable or whole:
-            self.part.sync()
-            self._move_offset("stored" if whole else "open")
+        come = self.part.place + self.waiting
+        whole = come == self.upload.length
+        if come > self.durable or whole:
+            with self._alone():
+                self._put()
+                self.part.sync()
+                if whole and self._is_settled_at_once():
+                    self._conclude()
+                else:
+                    self._move_offset("stored" if whole else "open")
         self.durable, self.flushed_at = self.part.place, self.media.clock.monotonic()
 
     def _move_offset(self, state: str) -> None:
-        session, upload = self.session, self.upload
-        with take_turn(session, self.media):
-            moved = change_rows(
-                session,
-                ROW.id == upload.id,
-                ROW.state == "open",
-                ROW.received == self.durable,
-                ROW.lease == upload.lease,
-                received=self.part.place,
-                state=state,
-                expires_at=self.media.clock.now() + self.media.limits.lifetime,
+        if self.durable == 0:
+            self.media.parts.sync_names()
+        values = {
+            "received": self.part.place,
+            "state": state,
+            "expires_at": self.media.clock.now() + self.media.limits.lifetime,
+        }
+        still = self._at()
+        moved = self.media.turns.run(
+            self.session, lambda turn, _effects: change_rows(turn, *still, **values)
+        )
+        self._go_on_from(moved)
+
+    def _conclude(self) -> None:
+        """What came whole is checked and counted in one: its hash was taken as it came.
+
+        M3: where that cannot be noted, nobody shall go on writing to what is a blob by now.
+        """
+        placed = self._place()
+        if placed is None:
+            self._move_offset("stored")
+            return
+        try:
+            come = {"received": self.part.place}
+            settled = _settle(self.session, self.media, self.upload, placed, *self._at(), **come)
+        except BaseException:
+            self.media.parts.remove(self.upload.id)
+            raise
+        self._go_on_from(settled)
+
+    def _place(self) -> Placed | WrongHash | None:
+        """None where the store takes no more now: the bytes are safe here, and wait for it."""
+        path, found = self.media.parts.path(self.upload.id), self.found.hexdigest()
+        with suppress(OSError):
+            return self.media.originals.put_if_absent(
+                path, sha256=self.upload.sha256, given=True, found=found
             )
-        if not moved:
-            raise _taken_over(find_upload(session, upload.user, upload.id))
+        return None
+
+    def _at(self) -> tuple[ColumnElement[bool], ...]:
+        """Where the upload must still stand for this writer to move it."""
+        return (
+            ROW.id == self.upload.id,
+            ROW.state == "open",
+            ROW.received == self.durable,
+            ROW.lease == self.upload.lease,
+        )
+
+    def _go_on_from(self, moved: UploadStatus | None) -> None:
+        if moved is None:
+            raise _taken_over(find_upload(self.session, self.upload.user, self.upload.id))
         self.upload = moved
 
 
@@ -186,33 +248,35 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
         except FileNotFoundError:
             give_up(session, media, upload)  # unless another finisher has settled it meanwhile
             return find_upload(session, upload.user, upload.id)
-        settled = _settle(session, media, upload, placed if isinstance(placed, Placed) else None)
+        still = (ROW.id == upload.id, ROW.state == "stored")
+        settled = _settle(session, media, upload, placed, *still)
     return settled or find_upload(session, upload.user, upload.id)
 
 
 def _settle(
-    session: Session, media: Media, upload: UploadStatus, placed: Placed | None
+    session: Session,
+    media: Media,
+    upload: UploadStatus,
+    placed: Placed | WrongHash,
+    *where: ColumnElement[bool],
+    **values: Any,
 ) -> UploadStatus | None:
     """As it is settled; None where another finisher was first."""
-    state = "verified" if placed else "refused"
-    with take_turn(session, media) as effects:
-        settled = change_rows(
-            session,
-            ROW.id == upload.id,
-            ROW.state == "stored",
-            state=state,
-            finished_at=media.clock.now(),
-        )
+    clear = media.parts.remove if isinstance(placed, Placed) else media.parts.quarantine
+    state = "verified" if isinstance(placed, Placed) else "refused"
+    values |= {"state": state, "finished_at": media.clock.now()}
+    brought = Brought(user=upload.user, photo=upload.photo, part=upload.part, sha256=upload.sha256)
+
+    def work(turn: Session, effects: AfterCommit) -> UploadStatus | None:
+        settled = change_rows(turn, *where, **values)
         if settled is None:
             return None
-        brought = Brought(
-            user=upload.user, photo=upload.photo, part=upload.part, sha256=upload.sha256
-        )
-        if placed:
-            note_verified(session, media, brought, placed)
+        if isinstance(placed, Placed):
+            note_verified(turn, media, brought, placed)
             effects.add(lambda: media.wake(upload.sha256))
         else:
-            note_arrival(session, media, brought, state)
-        clear = media.parts.remove if placed else media.parts.quarantine
+            note_arrival(turn, media, brought, state)
         effects.add(lambda: clear(upload.id))
-    return settled
+        return settled
+
+    return media.turns.run(session, work)

@@ -17,10 +17,10 @@ class RestingBlobs:
         self.at_rest = at_rest
 
     def put_if_absent(
-        self, source: Path, *, sha256: str, given: bool = False
+        self, source: Path, *, sha256: str, given: bool = False, found: str | None = None
     ) -> Placed | WrongHash:
         """Keeps the bytes at hand; moving them is a task of its own."""
-        return self.at_hand.put_if_absent(source, sha256=sha256, given=given)
+        return self.at_hand.put_if_absent(source, sha256=sha256, given=given, found=found)
 
     def open_range(self, sha256: str, start: int = 0, stop: int | None = None) -> BinaryIO:
         """The bytes from wherever they are."""

@@ -77,9 +77,10 @@ class S3Blobs:
         *,
         sha256: str,
         given: bool = False,  # noqa: ARG002 -- a bucket keeps no file
+        found: str | None = None,
     ) -> Placed | WrongHash:
         """Sends ``source`` with its hash, which the bucket checks; durable when it returns."""
-        found = hash_file(source)
+        found = found or hash_file(source)
         if found != sha256:
             return WrongHash(found)
         size, held = source.stat().st_size, self.head(sha256)

@@ -79,7 +79,8 @@ class Orphan(Base):
 
 
 class Upload(Base):
-    """One tus upload. ``received`` counts durable bytes only (M1); ``lease`` names its writer.
+    """One tus upload. ``received`` counts durable bytes only (M1); ``lease`` rises
+    with each request that asks where to go on, and whoever wrote before loses it.
 
     A partial upload is of no photo: what joins it is.
     """

@@ -1,7 +1,5 @@
 """Uploads as rows: made, looked up, taken over, given up. Their bytes are ``receiving.py``'s."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -10,7 +8,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, up
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from server.db import AfterCommit, transaction
+from server.db import AfterCommit
 from server.errors import Problem
 from server.ids import is_uuid7
 from server.media.engine import Media
@@ -36,6 +34,7 @@ STATUS = (
 )
 BY_ID = select(*STATUS).where(ROW.id == bindparam("id_"), ROW.user == bindparam("user_"))
 BY_KEY = select(*STATUS).where(ROW.user == bindparam("user_"), ROW.upload == bindparam("key_"))
+MADE = insert(TABLE).returning(*STATUS)
 QUOTA_RETRY_SECONDS = 600
 
 
@@ -108,17 +107,6 @@ def change_rows(
     return None if row is None else to_status(row)
 
 
-@contextmanager
-def take_turn(session: Session, media: Media) -> Iterator[AfterCommit]:
-    """A transaction of an upload; who waits for a turn holds no connection meanwhile.
-
-    Else uploads would take every connection there is, only to wait for each other.
-    """
-    session.rollback()
-    with media.turns, transaction(session) as effects:
-        yield effects
-
-
 def create_upload(session: Session, media: Media, wish: Wish) -> UploadStatus:
     """The upload for ``wish``; the one that exists already under the same user and key.
 
@@ -179,10 +167,13 @@ def _insert(session: Session, media: Media, wish: Wish) -> UploadStatus:
         "created_at": now,
         "expires_at": now + media.limits.lifetime,
     }
-    with take_turn(session, media):
+
+    def work(turn: Session, _effects: AfterCommit) -> UploadStatus:
         if not wish.joins:  # the room for those is taken by what they are made of
-            _check_quota(session, media, wish)
-        return to_status(session.execute(insert(TABLE).values(values).returning(*STATUS)).one())
+            _check_quota(turn, media, wish)
+        return to_status(turn.execute(MADE, values).one())
+
+    return media.turns.run(session, work)
 
 
 def _check_quota(session: Session, media: Media, wish: Wish) -> None:
@@ -214,7 +205,7 @@ def relieve(session: Session, media: Media, upload: UploadStatus) -> UploadStatu
     So a line that breaks costs no byte that had come. Waits without a connection, and not for
     ever: see :meth:`server.media.writers.Writers.relieve`.
     """
-    if upload.state != "open" or upload.lease == 0:
+    if upload.state != "open":
         return upload
     session.rollback()
     waited = media.parts.writers.relieve(upload.id)
@@ -244,14 +235,11 @@ def take_over(
     need_live(upload, media)
     if upload.state != "open":
         return upload
-    with take_turn(session, media):
-        taken = change_rows(
-            session,
-            ROW.id == upload.id,
-            ROW.state == "open",
-            *([] if offset is None else [ROW.received == offset]),
-            lease=ROW.lease + 1,
-        )
+    still = [ROW.id == upload.id, ROW.state == "open"]
+    still += [] if offset is None else [ROW.received == offset]
+    taken = media.turns.run(
+        session, lambda turn, _effects: change_rows(turn, *still, lease=ROW.lease + 1)
+    )
     if taken:
         return taken
     current = find_upload(session, upload.user, upload.id)
@@ -269,9 +257,8 @@ def set_length(session: Session, media: Media, upload: UploadStatus, length: int
     if length > media.limits.upload_bytes:
         raise Problem("too_large", extra={"limit": media.limits.upload_bytes})
     if upload.length is None and length >= upload.received:
-        with take_turn(session, media):
-            unsettled = (ROW.id == upload.id, ROW.length.is_(None))
-            change_rows(session, *unsettled, ROW.received <= length, length=length)
+        still = (ROW.id == upload.id, ROW.length.is_(None), ROW.received <= length)
+        media.turns.run(session, lambda turn, _effects: change_rows(turn, *still, length=length))
         upload = find_upload(session, upload.user, upload.id)
     if upload.length != length:
         raise Problem("bad_request", detail="Upload-Length does not fit this upload.")
@@ -290,13 +277,11 @@ def terminate(session: Session, media: Media, upload: UploadStatus) -> None:
 
 def _end(session: Session, media: Media, upload: UploadStatus, states: tuple[str, ...]) -> None:
     """Its key is free again, so that whoever asks by the same one begins anew."""
-    with take_turn(session, media) as effects:
-        ended = change_rows(
-            session,
-            ROW.id == upload.id,
-            ROW.state.in_(states),
-            state="gone",
-            upload=ROW.id,
-        )
+    still = (ROW.id == upload.id, ROW.state.in_(states))
+
+    def work(turn: Session, effects: AfterCommit) -> None:
+        ended = change_rows(turn, *still, state="gone", upload=ROW.id)
         if ended and upload.state in UNFINISHED:
             effects.add(lambda: media.parts.remove(upload.id))
+
+    media.turns.run(session, work)

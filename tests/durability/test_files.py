@@ -68,5 +68,6 @@ def test_m1_the_first_bytes_of_a_servers_first_upload_survive_a_power_cut(
     with parts.open("one", place=0) as part:
         part.write(b"the first piece")
         part.sync()
+    parts.sync_names()
     machine.restart(Random(dice))
     assert PartFiles(root).path("one").read_bytes() == b"the first piece"

@@ -365,16 +365,28 @@ def test_m4_an_upload_left_between_its_last_byte_and_its_check_is_finished_later
     app: Flask, rep: Carrier
 ) -> None:
     photo = rep.declare(CONTENT)
-    upload = rep.begin(photo, len(CONTENT)).rsplit("/", 1)[1]
-    services: Services = app.extensions["fieldstamp"]
+    url, media = rep.begin(photo, len(CONTENT)), app.extensions["fieldstamp"].media
+    rep.patch(url, 0, CONTENT[:1000])
     with app.app_context():
         session = db.session()
-        seen = uploads.find_upload(session, rep.device.user, upload)
-        leased = uploads.take_over(session, services.media, seen)
-        assert receiving.receive(session, services.media, leased, [CONTENT]).state == "stored"
+        seen = uploads.find_upload(session, rep.device.user, url.rsplit("/", 1)[1])
+        assert receiving.receive(session, media, seen, [CONTENT[1000:]]).state == "stored"
     assert state_of(app, photo) == "declared"
     run_pending(app)
     assert state_of(app, photo) == "verified"
+
+
+def test_m3_a_file_that_a_kill_left_as_a_blob_without_a_row_is_not_written_again(
+    app: Flask, rep: Carrier, media_folder: Path
+) -> None:
+    url = rep.begin(rep.declare(CONTENT), len(CONTENT))
+    part = media_folder / "uploads" / f"{url.rsplit('/', 1)[1]}.part"
+    blob = media_folder / "blobs" / SHA256[:2] / SHA256[2:4] / SHA256
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(CONTENT)
+    part.hardlink_to(blob)
+    assert rep.patch(url, 0, CONTENT[:1000][::-1]).headers["Upload-Offset"] == "1000"
+    assert blob.read_bytes() == CONTENT
 
 
 def test_m4_a_store_out_of_order_says_so_and_the_sweep_finishes_later(

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -117,6 +118,26 @@ def test_m1_a_writer_that_has_written_before_never_writes_over_its_successor(
     assert stopped.value.code == "offset_mismatch"
     rest = rep.patch(url, 3 * WRITE_BYTES, content[3 * WRITE_BYTES :])
     assert rest.headers["Upload-State"] == "verified"
+
+
+def test_m3_a_writer_that_came_too_late_writes_nothing_to_what_is_a_blob(
+    app: Flask, rep: Carrier, tmp_path: Path
+) -> None:
+    url = rep.begin(rep.declare(CONTENT), len(CONTENT))
+    media = app.extensions["fieldstamp"].media
+    with app.app_context():
+        session = db.session()
+        seen = uploads.find_upload(session, rep.device.user, url.rsplit("/", 1)[1])
+
+        def late() -> Iterator[bytes]:
+            (tmp_path / "blob").hardlink_to(media.parts.path(seen.id))
+            yield CONTENT
+
+        with pytest.raises(Problem) as stopped:
+            receiving.receive(session, media, seen, late())
+    assert stopped.value.code == "unavailable"
+    assert (tmp_path / "blob").read_bytes() == b""
+    assert rep.patch(url, 0, CONTENT).headers["Upload-State"] == "verified"
 
 
 def test_who_asks_while_bytes_come_in_is_told_the_newest_offset(app: Flask, rep: Carrier) -> None:

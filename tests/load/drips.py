@@ -169,7 +169,7 @@ def open_stage(folder: Path, *, nginx: bool, rate: int, **given: str) -> Iterato
     settings = Settings(data=data, database=f"sqlite:///{data}/store.sqlite", access_minutes=600)
     data.mkdir()
     pools = {"FIELDSTAMP_WORKERS": "2", "FIELDSTAMP_SILENCE_SECONDS": str(SILENCE_SECONDS)}
-    slow = {**pools, "FIELDSTAMP_THREADS": "200", "FIELDSTAMP_UPLOAD_SLOTS": "160"}
+    slow = {**pools, "FIELDSTAMP_THREADS": "400", "FIELDSTAMP_UPLOAD_SLOTS": "360"}
     with contextlib.ExitStack() as open_, live_server(settings, **slow | given) as server:
         headers, photo = server.device.headers, declare(server, b"photo")
         if not nginx:

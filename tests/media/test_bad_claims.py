@@ -52,7 +52,7 @@ class Failing(DiskBlobs):
         super().__init__(root)
         self._number = number
 
-    def put_if_absent(self, _source: Path, *, sha256: str, given: bool = False) -> Placed:
+    def put_if_absent(self, _source: Path, *, sha256: str, **_more: object) -> Placed:
         raise OSError(self._number, "the disk says no", sha256)
 
     def put_bytes(self, _content: bytes) -> Placed:

@@ -15,7 +15,7 @@ from server.media.engine import Media
 from server.media.parts import Part
 from server.media.queries import Arrived
 from server.media.tables import Arrival, Blob, Upload
-from server.media.uploads import UploadStatus, Wish, find_upload, to_status
+from server.media.uploads import UploadStatus, Wish, to_status
 from tests.planted.bug import Bed
 
 BED = Bed()
@@ -74,8 +74,8 @@ def the_hash_of_a_whole_file_is_not_checked(
 ) -> Callable[..., Placed | WrongHash]:
     """Bytes are called verified whatever their hash, once there are enough of them."""
 
-    def faulty(blobs: Any, source: Path, *, sha256: str, given: bool = False) -> Placed | WrongHash:
-        placed = put(blobs, source, sha256=hash_file(source), given=given)
+    def faulty(blobs: Any, source: Path, *, sha256: str, **more: Any) -> Placed | WrongHash:
+        placed = put(blobs, source, **{**more, "sha256": hash_file(source), "found": None})
         return Placed(sha256, placed.bytes) if isinstance(placed, Placed) else placed
 
     return faulty
@@ -98,17 +98,22 @@ def photos_of_the_same_bytes_share_an_upload(
     return faulty
 
 
-@BED.bug("server.media.receiving:change_rows", "server.media.uploads:take_over", breaks="M1")
+@BED.bug(
+    "server.media.receiving:change_rows",
+    "server.media.receiving:_Writer._proves",
+    "server.media.writers:Post.is_held",
+    breaks="M1",
+)
 def an_upload_has_as_many_writers_as_like(good: Callable[..., Any]) -> Callable[..., Any]:
     """Of two requests that write to one upload, each moves the offset without looking at it."""
 
     def change_rows(session: Session, *where: Any, **values: Any) -> Any:
         return good(session, *(where[:1] if "received" in values else where), **values)
 
-    def take_over(session: Session, _media: Media, upload: UploadStatus, **_offset: Any) -> Any:
-        return find_upload(session, upload.user, upload.id)
+    def is_so(_writer: object) -> bool:
+        return True
 
-    return change_rows if good.__name__ == "change_rows" else take_over
+    return change_rows if good.__name__ == "change_rows" else is_so
 
 
 @BED.bug(

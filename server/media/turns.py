@@ -1,0 +1,111 @@
+"""Small write transactions of many requests as one: they wait for the disk once, together.
+
+Knows nothing of what is written. On SQLite, where one process at a time may write, processes wait
+for each other here: its own way is to sleep and try again.
+"""
+
+import fcntl
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from server.db import AfterCommit, is_sqlite, transaction
+
+T = TypeVar("T")
+Work = Callable[[Session, AfterCommit], T]
+
+
+@dataclass(slots=True, eq=False)
+class _Wish:
+    """What one request wants written, and what became of it."""
+
+    work: Work[Any]
+    effects: AfterCommit = field(default_factory=AfterCommit)
+    is_done: bool = False
+    result: Any = None
+    error: Exception | None = None
+
+    def do(self, session: Session) -> None:
+        """Within a transaction, which may be another's."""
+        self.effects = AfterCommit()
+        self.result = self.work(session, self.effects)
+
+
+class Turns:
+    """The write transactions on uploads of one process, one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._turn = threading.Lock()
+        self._waiting: deque[_Wish] = deque()
+
+    def run(self, session: Session, work: Work[T]) -> T:
+        """What ``work`` returned, once its transaction has reached the disk (P3).
+
+        ``work`` may be run again, and on another session; it must give values back and no
+        entities. Who waits holds no connection: else uploads would take every one there is, only
+        to wait for each other.
+        """
+        session.rollback()
+        wish = _Wish(work)
+        self._waiting.append(wish)
+        with self._turn:
+            if not wish.is_done:
+                self._do_all(session, wish)
+        if wish.error is not None:
+            raise wish.error
+        wish.effects.run()
+        return cast("T", wish.result)
+
+    def _do_all(self, session: Session, own: _Wish) -> None:
+        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if own not in batch:  # whoever took it along did not live to say what became of it
+            batch.append(own)
+        with self._in_line(session):
+            try:
+                _commit(session, batch)
+            except OperationalError as error:  # the store is out of order, for each of them
+                _refuse(batch, error)
+            except Exception:
+                for wish in batch:  # P8: one that fails stands in nobody's way
+                    _commit_alone(session, wish)
+
+    @contextmanager
+    def _in_line(self, session: Session) -> Iterator[None]:
+        if not is_sqlite(session):
+            yield
+            return
+        line = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(line, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(line)
+
+
+def _commit(session: Session, batch: list[_Wish]) -> None:
+    with transaction(session):
+        for wish in batch:
+            wish.do(session)
+    for wish in batch:
+        wish.is_done = True
+
+
+def _commit_alone(session: Session, wish: _Wish) -> None:
+    try:
+        _commit(session, [wish])
+    except Exception as error:
+        _refuse([wish], error)
+
+
+def _refuse(batch: list[_Wish], error: Exception) -> None:
+    for wish in batch:
+        wish.error, wish.is_done = error, True
