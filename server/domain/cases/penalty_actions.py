@@ -35,7 +35,9 @@ from server.sync.queries import (
 )
 
 PAGE = 500
-"""Changes of the feed that one round takes in."""
+"""Changes of the feed that are looked at together."""
+PAGES = 50
+"""Pages of one round."""
 WATCHED = frozenset(
     name for name, state in PENALTY.states.items() if DOUBTED in {to for _when, to in state.passes}
 )
@@ -126,6 +128,16 @@ def follow_penalties(session: Session, sync: Sync) -> int:
     Driven by what changed, and by the decision that each rests on, so that a case that was opened
     and decided again while nobody looked is seen as well.
     """
+    done = 0
+    for _page in range(PAGES):
+        some = _follow_page(session, sync)
+        done += some
+        if not some:
+            break
+    return done
+
+
+def _follow_page(session: Session, sync: Sync) -> int:
     place = session.scalar(select(PenaltyPlace.feed)) or 0
     changed, reached = changed_after(session, place, limit=PAGE)
     if reached == place:
