@@ -82,14 +82,16 @@ def _take_back(session: Session, asked: Iterable[Asked]) -> None:
     for one in asked:
         for item in one.waits:
             if item.goes_on:
-                _go_back(session, one.record, item.task)
+                _go_back(session, one, item.task)
 
 
-def _go_back(session: Session, record: str, task: str) -> None:
-    same = select(Item).where(Item.record == record, Item.task == task)
+def _go_back(session: Session, asked: Asked, task: str) -> None:
+    """P5: in the region where its record is by now."""
+    same = select(Item).where(Item.record == asked.record, Item.task == task)
     last = session.scalars(same.order_by(Item.key.desc()).limit(1)).first()
     if last is not None:
         last.closed_at = last.closed_by = None
+        last.region = asked.region
         session.flush()
 
 

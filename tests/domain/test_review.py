@@ -192,6 +192,21 @@ def test_b1_what_was_taken_back_waits_for_nobody_whatever_comes_beneath_it(desk:
     assert desk.queue(manager) == []
 
 
+def test_b2_what_a_decision_that_was_undone_had_ended_goes_on_where_its_record_is_by_then(
+    desk: Desk,
+) -> None:
+    rep, manager = desk.rep(), desk.reviewer()
+    here, there = (desk.reviewer(region=place) for place in ("shanghai", "hangzhou"))
+    shop = desk.create(rep, "customer", name="a", customer_type="store")
+    went = desk.create(rep, "visit", **visit(customer=shop))
+    desk.decide(manager, went, "returned")
+    told = {"action": "patch", "kind": "customer", "record": shop, "base": 1}
+    given = {**told, "set": {"region": desk.company.regions["hangzhou"]}}
+    assert desk.send(manager, given, writer="office")["outcome"] == "applied"
+    desk.undo(manager, went)
+    assert (desk.queue(here), desk.queue(there)) == ([], [(went, "review")])
+
+
 def test_b2_a_second_reviewer_overwrites_nothing_and_loses_nothing(desk: Desk) -> None:
     rep, first, second = desk.rep(), desk.reviewer(), desk.reviewer()
     slip = desk.create(rep, "receipt", **receipt())
