@@ -1,10 +1,11 @@
 """Photo, signature and other bytes beside the store, each named by its SHA-256 (M2).
 
 Bytes are durable before anything that names them is saved. They go only by ``free``, whose caller
-holds the proof that the server has them.
+holds the proof that the server has them, and by ``clear`` where nothing names them.
 """
 
 import errno
+from collections.abc import Collection
 from pathlib import Path
 
 from fieldstamp._errors import StorageFullError
@@ -68,6 +69,18 @@ class Blobs:
     def free(self, name: str) -> None:
         """Gives the space of a blob back."""
         self._disk.remove(self._path(name))
+
+    def clear(self, named: Collection[str]) -> int:
+        """Removes what is not ``named``, and parts of it; returns how many bytes that were.
+
+        P6: only for who holds the writer's lock of the store, within which all bytes are kept that
+        a row is going to name. So this is what a save left that was cut short.
+        """
+        found = self._disk.files(self._folder)
+        gone = [(path, size) for path, size in found if path.name not in named]
+        for path, _ in gone:
+            self._disk.remove(path)
+        return sum(size for _, size in gone)
 
     def read(self, name: str) -> bytes:
         """All bytes of a blob."""

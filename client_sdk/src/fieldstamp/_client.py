@@ -1,6 +1,6 @@
 """The one object a caller holds: saving, reading, syncing. Wires the modules; decides nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ from fieldstamp._values import Mutation, OutboxItem, Position, Progress, Record,
 
 VERSION = "0.1.0"
 _KEPT_MS = 14 * 24 * 3600 * 1000
+_HASHED = {"original": "sha256", "preview": "preview_sha256"}
+"""Part → the field that holds its hash."""
 
 
 class SyncRun:
@@ -356,7 +358,8 @@ class Client:
         """Gives back the space of originals that the server has; returns how many bytes.
 
         Only those go for which a photo acknowledgement has been stored for 14 days of the
-        server's time, as its answers told it. Records and small copies stay.
+        server's time, as its answers told it. Records and small copies stay. What a save left that
+        was cut short goes, too.
         """
         freed = 0
         # P6: within the writer's lock, so that nobody saves the same bytes meanwhile.
@@ -367,6 +370,7 @@ class Client:
                 self._blobs.free(sha256)
                 _uploads.note_freed(transaction, sha256)
                 freed += size
+            freed += self._blobs.clear(_previews.named(transaction))
         return freed
 
     def retry(self, record_id: str) -> int:
@@ -418,26 +422,16 @@ class Client:
         above = parent if isinstance(parent, Record) else self.get(parent)
         given = {name: value for name, value in fields.items() if value is not None}
         given |= {"parent_kind": above.kind, "parent": above.id, "bytes": len(content)}
-        # The bytes are durable before any record names them.
-        given["sha256"] = self._blobs.keep(content)
-        parts = {"original": content}
-        if preview is not None:
-            given["preview_sha256"] = self._blobs.keep(preview)
-            parts["preview"] = preview
-        intent = Intent(action="create", kind=kind, record=self._sealer.new_id(), set=given)
+        parts = {"original": content} | ({} if preview is None else {"preview": preview})
         with self._store.write() as transaction:
-            self._keep_again(parts.values())
+            # P6: durable before any record names them, and in one lock with it: nobody clears them.
+            given |= {_HASHED[part]: self._blobs.keep(raw) for part, raw in parts.items()}
+            intent = Intent(action="create", kind=kind, record=self._sealer.new_id(), set=given)
             (n,) = self._sealer.save(transaction, [intent])
             for part, raw in parts.items():
                 declared = given["type"] if part == "original" else type_of(raw)
                 _uploads.add(transaction, self._upload(intent.record, part, raw, declared), n=n)
         return self.get(intent.record)
-
-    def _keep_again(self, parts: Iterable[bytes]) -> None:
-        """P6: the same bytes may just have been freed for an older photo."""
-        for raw in parts:
-            if not self._blobs.is_here(_wire.sha256_hex(raw)):
-                self._blobs.keep(raw)
 
     def _upload(self, record: str, part: str, raw: bytes, type_name: str) -> _uploads.Upload:
         return _uploads.Upload(

@@ -5,7 +5,7 @@ brings its own.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -68,6 +68,10 @@ class Disk(Protocol):
 
     def make_folder(self, path: Path) -> None:
         """Makes the folder if it is missing, and flushes its parent."""
+        ...
+
+    def files(self, folder: Path) -> Sequence[tuple[Path, int]]:
+        """Every file beneath ``folder`` with its size in bytes; none where there is no folder."""
         ...
 
 

@@ -60,6 +60,14 @@ def held(transaction: Transaction, record: str, blobs: Blobs) -> str | None:
     return None
 
 
+def named(transaction: Transaction) -> set[str]:
+    """The SHA-256 of all bytes that should be on this device."""
+    rows = transaction.rows(
+        "SELECT sha256 FROM upload WHERE NOT freed UNION SELECT sha256 FROM preview"
+    )
+    return {sha256 for (sha256,) in rows if sha256}
+
+
 class Previews:
     """The pictures of one store that come back."""
 
@@ -85,10 +93,9 @@ class Previews:
         """What is not there, or not whole, is no longer wished for; another wish may come."""
         named = response.headers.get("etag", "").strip('"')
         whole = response.status == 200 and sha256_hex(response.body) == named
-        if whole:
-            self._blobs.keep(response.body)
         with self._store.write() as transaction:
             if whole:
+                self._blobs.keep(response.body)
                 set_to = "UPDATE preview SET sha256 = ? WHERE record = ?"
                 transaction.run(set_to, named, record)
             elif response.status in {200, 404}:

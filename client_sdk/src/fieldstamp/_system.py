@@ -109,6 +109,11 @@ class SystemDisk:
         _flush_folder(path.parent)
         self._flushed.add(path)
 
+    def files(self, folder: Path) -> list[tuple[Path, int]]:
+        """Every file beneath ``folder`` with its size."""
+        found = sorted(path for path in folder.rglob("*") if path.is_file())
+        return [(path, path.stat().st_size) for path in found]
+
 
 def flush_leftovers(store: Path) -> None:
     """Brings to the disk what a process wrote last that was killed before it could.
