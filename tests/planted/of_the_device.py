@@ -197,7 +197,7 @@ def what_a_restored_server_forgot_is_not_sent_again(
 ) -> Callable[..., int]:
     """After a new epoch the device believes in acknowledgements of the one before."""
 
-    def faulty(_transaction: Transaction, *, server_ms: int) -> int:
+    def faulty(_transaction: Transaction) -> int:
         return 0
 
     return faulty
