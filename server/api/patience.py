@@ -17,6 +17,7 @@ from server.services import Services
 
 LOOK_SECONDS = 1.0
 SMALLEST_PIECE, LARGEST_PIECE = 8 * 1024, 256 * 1024
+QUICK_SECONDS = 0.05
 
 
 def connection_of(request: Request) -> socket.socket | None:
@@ -73,7 +74,7 @@ class PatientInput:
     """The body of one request as WSGI's ``wsgi.input``; what is read may be less than is asked.
 
     Pieces are small on a slow line: each of them must come in time, and a server that dies there
-    takes little along.
+    takes little along. On a quick one they grow, for each costs time of its own.
     """
 
     def __init__(self, stream: BinaryIO, connection: socket.socket, patience: Patience) -> None:
@@ -87,8 +88,12 @@ class PatientInput:
         """Up to ``size`` bytes, fewer only where they come slowly; all that come for -1."""
         if size < 0:
             return b"".join(iter(lambda: self.read(LARGEST_PIECE), b""))
+        begun = self._patience.monotonic()
         with self._patience.limit(self._connection):
-            return self._read(min(size, self._most))
+            piece = self._read(min(size, self._most))
+        quick = self._patience.monotonic() - begun < QUICK_SECONDS
+        self._most = min(2 * self._most, LARGEST_PIECE) if quick else SMALLEST_PIECE
+        return piece
 
 
 class Line:
