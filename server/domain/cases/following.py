@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from server.clock import to_wire
 from server.db import transaction
 from server.domain.cases.queries import CASE, cases_at_work, unanswered_cases
-from server.domain.cases.tables import CaseBasis, CaseLook, CasePlace
+from server.domain.cases.tables import LONGEST_NAME, CaseBasis, CaseLook, CasePlace
+from server.domain.goods.rules import batch_key
 from server.domain.goods.tables import GoodsNews
 from server.people.centres import RegionTree
 from server.policy import Policy
@@ -57,6 +58,11 @@ class Looked(Value, frozen=True):
     version: int | None = None
     basis: frozenset[str] = frozenset()
     failed: bool = False
+
+
+def customer_name(called: str) -> str:
+    """A customer, by record or number, as ``CaseBasis`` names it, however it is written."""
+    return f"customer:{batch_key(called)}"
 
 
 def rules_now(policy: Policy, tree: RegionTree) -> str:
@@ -121,9 +127,9 @@ def _touched(session: Session, changed: Collection[str]) -> tuple[set[str], set[
 def _names(records: Iterable[StoredRecord]) -> Iterable[str]:
     for one in records:
         if one.kind == "customer":
-            yield from (f"customer:{called}" for called in (one.id, one.data.get("number")))
+            yield from (customer_name(str(called)) for called in (one.id, one.data.get("number")))
         elif one.kind in OF_A_DEALER:
-            yield f"customer:{one.parent}"
+            yield customer_name(str(one.parent))
 
 
 def _resting_on(session: Session, names: Collection[str]) -> set[str]:
@@ -199,8 +205,14 @@ def _rest(session: Session, looked: Collection[Looked]) -> None:
     stored: dict[str, set[str]] = {one.asked.record: set() for one in looked}
     for row in session.scalars(select(CaseBasis).where(CaseBasis.record.in_(sorted(stored)))):
         stored[row.record].add(row.name)
-    fresh = {one.asked.record: one.basis for one in looked if one.basis != stored[one.asked.record]}
+    wanted = {one.asked.record: _nameable(one.basis) for one in looked}
+    fresh = {case: basis for case, basis in wanted.items() if basis != stored[case]}
     session.execute(delete(CaseBasis).where(CaseBasis.record.in_(sorted(fresh))))
     rows = [{"name": name, "record": case} for case, basis in fresh.items() for name in basis]
     if rows:
         session.execute(insert(CaseBasis), rows)
+
+
+def _nameable(basis: Collection[str]) -> set[str]:
+    """Without what is longer than any name in the company's tables, so that none will come."""
+    return {name for name in basis if len(name) <= LONGEST_NAME}

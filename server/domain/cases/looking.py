@@ -15,6 +15,7 @@ from server.domain.cases.checks import (
     x4_check,
     x11_statements,
 )
+from server.domain.cases.following import customer_name
 from server.domain.cases.machines import ANSWERED, IN_INTAKE
 from server.domain.cases.rules import x4_is_confirmed
 from server.domain.goods import queries as goods
@@ -103,7 +104,7 @@ class Look:
             basis=frozenset(
                 {f"product:{name}" for name in called}
                 | {f"batch:{goods_rules.batch_key(trace.data['batch'])}" for trace in traces}
-                | {f"customer:{customer}" for customer in customers}
+                | {customer_name(customer) for customer in customers}
             ),
         )
 

@@ -10,6 +10,7 @@ from server.db import Base
 
 Key = BigInteger().with_variant(Integer, "sqlite")
 DUE = text("due_at IS NOT NULL")
+LONGEST_NAME = 140
 
 
 class CasePlace(Base):
@@ -46,5 +47,5 @@ class CaseBasis(Base):
     __tablename__ = "case_basis"
     __table_args__ = (Index("ix_case_basis_record", "record"),)
 
-    name: Mapped[str] = mapped_column(String(140), primary_key=True)
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME), primary_key=True)
     record: Mapped[str] = mapped_column(String(36), primary_key=True)
