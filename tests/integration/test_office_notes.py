@@ -80,9 +80,8 @@ def test_p5_x9_no_device_gets_a_note_unless_it_is_for_the_rep(
     assert pulled(dispute.rep.phone) == pulled(manager) == []
     write(officer, dispute.case, "请补拍车牌", for_rep="yes")
     assert pulled(dispute.rep.phone) == pulled(manager) == ["请补拍车牌"]
-    assert ["for the offices only" in said for said in timeline(officer, dispute.case)] == [
-        True, False,
-    ]  # fmt: skip
+    internal = ["for the offices only" in said for said in timeline(officer, dispute.case)]
+    assert sorted(internal) == [False, True]
 
 
 def test_p5_x9_whoever_holds_a_link_sees_no_note(dispute: Dispute, officer: Reviewer) -> None:
