@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from server.casework.queries import all_work
+from server.domain.cases.penalizing import x14_may_propose
 from server.domain.cases.penalty_actions import (
     Proposal,
     follow_penalties,
@@ -337,3 +338,25 @@ def test_p5_x14_a_device_creates_no_penalty(court: Court) -> None:
         result = court.send(sender, {"action": "create", "kind": "penalty", "set": values})
         assert result["outcome"] in {"rejected", "waiting"}, result
         assert not penalties_of(court.company.store, court.company.services.sync, court.boss, case)
+
+
+@SQLITE
+def test_x14_a_region_manager_proposes_nothing_on_a_case_of_another_region(court: Court) -> None:
+    case = court.data(court.upheld_inside())
+    assert x14_may_propose(court.manager, "cross_region_case", case)
+    elsewhere = court.reviewer(Role.REGION_MANAGER, "south")
+    assert not x14_may_propose(elsewhere, "cross_region_case", case)
+
+
+@SQLITE
+def test_b2_x14_a_top_up_is_taken_back_though_the_case_was_opened_meanwhile(court: Court) -> None:
+    case = court.upheld()
+    penalty = court.propose(case, **DEPOSIT)
+    court.take(court.boss, penalty, "approved")
+    court.wait(seconds=5)
+    paid = {"topped_up": "5000", "topped_up_on": "2026-03-05"}
+    court.decide(court.finance, penalty, "topped_up", values=paid)
+    court.decide(court.officer, case, "reopened")
+    court.undo(court.finance, penalty)
+    assert court.state(penalty) == "doubted"
+    assert "topped_up" not in court.data(penalty)
