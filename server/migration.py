@@ -1,5 +1,6 @@
 """Brings a store to the newest schema, and tells whether it is there. Rules of SQLite included."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -25,7 +26,12 @@ def configuration(connection: Connection | None = None) -> Config:
 
 def newest() -> str | None:
     """The newest revision that this program knows."""
-    return ScriptDirectory.from_config(configuration()).get_current_head()
+    return _head(str(configuration().get_main_option("script_location")))
+
+
+@cache
+def _head(folder: str) -> str | None:
+    return ScriptDirectory(folder).get_current_head()
 
 
 def is_current(engine: Engine) -> bool:
@@ -50,6 +56,8 @@ def upgrade(engine: Engine) -> None:
 
     Raises ``RuntimeError`` where SQLite finds a child without its parent afterwards.
     """
+    if is_current(engine):
+        return
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             _upgrade_sqlite(connection)

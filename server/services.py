@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import cast
 
 import structlog
@@ -73,7 +74,7 @@ def build(
     rules = parse(content, version=1)
     ids = ids or IdMaker(clock)
     secrets, key = secret_keys(settings), server_key(settings)
-    registry = Registry.of(all_kinds(rules, *kinds))
+    registry = Registry.of(all_kinds(rules, *kinds)) if kinds else _kinds_under(content)
     return Services(
         settings=settings,
         policy=rules,
@@ -101,6 +102,12 @@ def build(
             wishes=Wishes.of(settings),
         ),
     )
+
+
+@lru_cache(maxsize=8)
+def _kinds_under(content: str) -> Registry:
+    """The kinds of the domain under the policy that ``content`` says, put together once."""
+    return Registry.of(all_kinds(parse(content, version=1)))
 
 
 def _media(

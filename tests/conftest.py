@@ -33,7 +33,29 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis_settings.load_profile("same everywhere")
+LONG = (
+    "e2e/test_restore",
+    "simulation/test_simulation",
+    "e2e/test_demo",
+    "load/",
+    "planted/test_planted.py::test_a_planted_bug_is_found",
+    "e2e/",
+    "concurrency/",
+    "integration/test_traps.py",
+    "media/test_similarity",
+)
+"""What takes long begins first, so that no process is left with it alone at the end."""
 QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts what is ``LONG`` before everything else; beyond that the order stays."""
+
+    def place(item: pytest.Item) -> int:
+        found = (n for n, part in enumerate(LONG) if item.nodeid.startswith(f"tests/{part}"))
+        return next(found, len(LONG))
+
+    items.sort(key=place)
 
 
 def _create_schema(url: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from fieldstamp import Client, SyncReport
+from fieldstamp.testing import FixedClock
 
 LIMIT_SECONDS = 180.0
 PAUSE_SECONDS = 0.02
@@ -25,11 +26,16 @@ def until(look: Callable[[], Found], *, say: Callable[[], object] | None = None)
     return found
 
 
-def synced_at_last(client: Client) -> SyncReport:
-    """The report of the sync that reaches its end; until then a real server may say "later"."""
+def synced_at_last(client: Client, *, clock: FixedClock | None = None) -> SyncReport:
+    """The report of the sync that reaches its end; until then a real server may say "later".
+
+    ``clock`` is the device's where that stands still: it goes on before each try.
+    """
     reports: list[SyncReport] = []
 
     def sync() -> bool:
+        if clock is not None:
+            clock.pass_time(1000)
         reports.append(client.sync().run())
         return reports[-1].synced
 

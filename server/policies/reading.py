@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def load_defaults() -> Policy:
     return parse(read_file(), version=1)
 
 
+@lru_cache(maxsize=8)
 def parse(content: str, *, version: int) -> Policy:
     """The policy that ``content`` says in full. Raises ``PolicyFault`` with everything wrong."""
     return _convert(_tables(content), version)

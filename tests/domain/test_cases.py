@@ -280,7 +280,7 @@ def test_b2_of_two_officers_at_the_same_moment_one_decides_and_the_other_is_told
             record=found, base=base, verdict=cast("Any", verdict), reason="依据", note=note
         )
         with Session(engine) as session:
-            together.wait(timeout=60)
+            together.wait(timeout=300)
             try:
                 decide(services.sync, session, officers[place], decision)
             except Problem as problem:

@@ -1,4 +1,4 @@
-"""``python -m tests.e2e.killed_when_restoring STEP FOLDER``: restores, and dies at a step.
+"""A process that restores, and dies at a step.
 
 A step is a change of names on the disk: a rename, a link, a removal, a copy. The process kills
 itself before it; where there are fewer steps, the restore comes to its end.
@@ -7,14 +7,16 @@ itself before it; where there are fewer steps, the restore comes to its end.
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
 from server.cli import cli
 
 STEPS = frozenset({"os.rename", "os.link", "os.remove", "shutil.copyfile"})
 
 
-def main(last: int, folder: str) -> None:
-    """Restores over the store that the settings name."""
+def restore(last: int, folder: str, environment: Mapping[str, str]) -> None:
+    """Restores over the store that the settings in ``environment`` name; ends the process."""
+    os.environ.update(environment)
     done = 0
 
     def count(event: str, _given: object) -> None:
@@ -25,7 +27,3 @@ def main(last: int, folder: str) -> None:
 
     sys.addaudithook(count)
     cli.main(["backup", "restore", "--replace", folder])
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])

@@ -1,5 +1,6 @@
 """A server is lost and comes back from a backup: real processes, the client library, a browser."""
 
+import multiprocessing
 import shutil
 import signal
 import subprocess
@@ -8,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from fieldstamp import Client
+from server.cli import cli
 from server.extensions import db
 from server.settings import Settings
+from tests.e2e.killed_when_restoring import restore
 from tests.e2e.people import Browser, add_manager, issue_code
 from tests.live import LiveServer, live_server
 from tests.pictures import draw
@@ -35,26 +39,18 @@ def device(server: LiveServer, tmp_path: Path) -> Path:
     return store
 
 
-def command(server: LiveServer, *words: str, module: str = "server.cli") -> str:
+def command(server: LiveServer, *words: str) -> str:
     """The output of ``fieldstamp-server`` with ``words``, which ends with status 0."""
-    ended = run(server, *words, module=module)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-def run(
-    server: LiveServer, *words: str, module: str = "server.cli"
-) -> subprocess.CompletedProcess[str]:
-    """A command of the installation, ended."""
-    line = [sys.executable, "-m", module, *words]
-    return subprocess.run(
-        line,
+    ended = subprocess.run(
+        [sys.executable, "-m", "server.cli", *words],
         env=server.environment,
         capture_output=True,
         text=True,
         check=False,
         timeout=LIMIT_SECONDS,
     )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 def save_visit(store: Path, shape: int) -> tuple[str, str]:
@@ -140,15 +136,19 @@ def test_a_restore_that_is_killed_at_any_step_leaves_no_store_that_lies(
     folder = str(tmp_path / "backup")
     command(server, "backup", "create", folder)
     lose(server)
+    processes = multiprocessing.get_context("forkserver")  # which has imported what they need
+    processes.set_forkserver_preload(["server.cli"])
     step = 0
     while True:
         step += 1
-        ended = run(server, str(step), folder, module="tests.e2e.killed_when_restoring")
-        if ended.returncode == 0:
+        restoring = processes.Process(target=restore, args=(step, folder, server.environment))
+        restoring.start()
+        restoring.join()
+        if restoring.exitcode == 0:
             break
-        assert ended.returncode == -signal.SIGKILL, ended.stderr
-        state = run(server, "db", "check")
-        assert state.returncode == 0 or "cut short" in state.stderr, state.stderr
+        assert restoring.exitcode == -signal.SIGKILL
+        state = CliRunner().invoke(cli, ["db", "check"], env=server.environment)
+        assert state.exit_code == 0 or "cut short" in str(state.exception), state
     assert step > 5
     assert command(server, "verify", "--photos").strip() == "Everything agrees."
     restart(server)

@@ -52,10 +52,7 @@ class TestManyPushes:
         photos = {
             device.attach(seen, content).id: content for content in (jpeg() for _ in "x" * 24)
         }
-        for _ in range(90):
-            clock.pass_time(1000)
-            if device.sync().run().synced:
-                break
+        synced_at_last(device, clock=clock)
         pushes = [one for one in line.sent if one.url.endswith("/sync/push")]
         assert len(pushes) >= 3
         assert set(acknowledged(device).values()) == {"applied"}

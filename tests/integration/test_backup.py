@@ -26,6 +26,7 @@ from tests.domain.records import visit
 from tests.phone import Phone, customer
 from tests.pictures import draw
 from tests.stores import close, file_of, settings_of
+from tests.until import until
 from tests.uploads import Carrier, carriers, sha256_of
 
 PHOTO = draw(300, 200)
@@ -249,16 +250,22 @@ def test_a_backup_is_one_moment_of_a_store_that_is_being_written(
     app: Flask, phone: Phone, folder: Path
 ) -> None:
     """Each push makes a mutation, a version and a record: a torn moment has unequal counts."""
-    stop = threading.Event()
+    stop, pushes = threading.Event(), list[int]()
 
     def write() -> None:
         while not stop.is_set():
             phone.push(*(phone.create("customer", customer()) for _ in range(20)))
+            pushes.append(20)
+
+    def make_later(number: int) -> Manifest:
+        before = len(pushes)
+        until(lambda: len(pushes) > before)  # it is written to between any two
+        return make(app, folder.with_name(f"backup{number}"))
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        made = [make(app, folder.with_name(f"backup{n}")) for n in range(4)]
+        made = [make_later(number) for number in range(4)]
     finally:
         stop.set()
         writer.join()

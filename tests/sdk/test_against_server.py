@@ -18,6 +18,7 @@ from server.people.tables import Device, User
 from tests.company import ORIGIN, Company
 from tests.company import FixedClock as OfficeClock
 from tests.domain.desk import Desk
+from tests.until import synced_at_last
 
 
 def jpeg(side: int = 64) -> bytes:
@@ -214,11 +215,7 @@ def test_p2_a_bad_network_changes_nothing_about_what_arrives(
         tmp_path / "device0.db", transport=net, clock=clock, entropy=SeededEntropy(7)
     ) as same:
         photos = [same.attach(save_visit(same), jpeg(300), tag="display") for _ in range(3)]
-        for _ in range(60):
-            if (report := same.sync().run()).synced:
-                break
-            clock.pass_time(1000)
-        assert report.synced, (report, same.outbox())
+        synced_at_last(same, clock=clock)
     other = enrol(rep)
     sync(other)
     assert len(other.records("visit")) == len(photos)

@@ -5,6 +5,7 @@ import pytest
 from fieldstamp.testing import Faults, FaultyNet, FixedClock
 from tests.sdk.conftest import Opener
 from tests.sdk.office import Office
+from tests.until import synced_at_last
 
 BAD = Faults(drop_request=0.2, drop_answer=0.2, duplicate=0.1, cut=0.2, portal=0.05)
 
@@ -23,11 +24,7 @@ def test_p2_over_a_bad_network_everything_arrives_exactly_once(
         photos.append(device.attach(visit, bytes([number]) * 600_000))
         report = device.sync().run()
         assert report.synced == (report.pending == 0 and report.reason is None)
-    for _ in range(60):
-        device_clock.pass_time(1000)
-        if (report := device.sync().run()).synced:
-            break
-    assert report.synced, report
+    synced_at_last(device, clock=device_clock)
     assert sorted(office.order) == list(range(1, 11))
     arrived = {upload.content for upload in office.uploads.values()}
     assert arrived == {device.original(photo.id) for photo in photos}

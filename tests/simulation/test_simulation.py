@@ -19,7 +19,7 @@ from tests.simulation.seen import Violation, hold
 from tests.simulation.shrink import shrink
 
 ROOT = Path(__file__).resolve().parents[2]
-SLICES, SEEDS = 4, 6
+SLICES, SEEDS = 8, 3
 """Together a little more than 20,000 steps."""
 
 
