@@ -285,6 +285,8 @@ def _differing(there: Head, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _withdraw(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -> Decision:
+    if batch.writer == "device" and not kind.create_roles:
+        return _refuse("forbidden")  # X6: what no device makes, none takes back
     edit = _edit(batch, kind, replace(mutation, set={}, unset=()), there)
     foreign = merge(kind, there.fields, there.versions, edit).foreign
     if there.state == WITHDRAWN:

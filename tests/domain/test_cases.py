@@ -357,3 +357,14 @@ def test_x6_evidence_that_arrives_ends_the_time_of_the_accused_early_and_is_coun
     with pytest.raises(Problem) as late:
         dispute.decide(dispute.officer, found, "facts_verified", base=seen)
     assert late.value.code == "wrong_state"
+
+
+def test_x6_nobody_takes_back_the_evidence_of_the_accused_from_a_device(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    dispute.take(dispute.officer, found, "accepted", "notified")
+    rebuttal = dispute.rebut(found, photos=1)
+    held = dispute.record(rebuttal)
+    wire = {"action": "withdraw", "kind": "rebuttal", "record": rebuttal, "base": held.version}
+    answer = dispute.send(dispute.seller, wire)
+    assert (answer["outcome"], answer["problem"]["code"]) == ("rejected", "forbidden")
+    assert dispute.record(rebuttal).version == held.version
