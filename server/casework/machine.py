@@ -66,6 +66,11 @@ class Machine(Value, frozen=True):
         """Verdict → its words in zh and en, of all states."""
         return {name: (move.zh, move.en) for name, move in self._moves() if move.field == "verdict"}
 
+    def taken_back_by(self) -> str | None:
+        """X9: the field that says why a case is taken back, where its states know such a move."""
+        ways = (move.field for name, move in self._moves() if name == "withdrawn")
+        return next(ways, None)
+
     def roles(self) -> frozenset[Role]:
         """Everybody who may take a verdict anywhere."""
         verdicts = (move for _name, move in self._moves() if move.field == "verdict")

@@ -291,6 +291,9 @@ def _withdraw(batch: Batch, kind: RecordKind, mutation: Mutation, there: Head) -
     foreign = merge(kind, there.fields, there.versions, edit).foreign
     if there.state == WITHDRAWN:
         return Decision(outcome=_outcome(there, Merged(foreign=foreign), ()))
+    reason = kind.machine.taken_back_by() if kind.machine else None
+    if batch.writer == "device" and reason:
+        return _refuse("validation", {reason: "required"})  # X9: a case is taken back by a move
     if foreign:
         lost = Merged(lost={"withdrawn": True}, foreign=foreign)
         return _keep_only(batch, mutation, there, lost)

@@ -368,3 +368,12 @@ def test_x6_nobody_takes_back_the_evidence_of_the_accused_from_a_device(dispute:
     answer = dispute.send(dispute.seller, wire)
     assert (answer["outcome"], answer["problem"]["code"]) == ("rejected", "forbidden")
     assert dispute.record(rebuttal).version == held.version
+
+
+def test_x9_a_case_is_taken_back_with_a_reason_and_not_out_of_sight(dispute: Dispute) -> None:
+    found = dispute.submitted()
+    wire = {"action": "withdraw", "kind": "cross_region_case", "record": found}
+    answer = dispute.send(dispute.seller, {**wire, "base": dispute.record(found).version})
+    assert (answer["outcome"], answer["problem"]["code"]) == ("rejected", "validation")
+    assert dispute.state(found) == "submitted"
+    assert open_work(dispute.company.store, [found])[found]

@@ -150,8 +150,8 @@ def test_f5_what_is_withdrawn_or_refused_gives_its_room_back(desk: Desk) -> None
     first = desk.create(rep, "faulty_goods_return", fault=leak, received=12)
     desk.decide(by["service"], first, "refused")
     second = desk.create(rep, "faulty_goods_return", fault=leak, received=12)
-    wire = {"action": "withdraw", "kind": "faulty_goods_return", "record": second, "base": 1}
-    desk.push(rep, wire)
+    wire = {"action": "patch", "kind": "faulty_goods_return", "record": second, "base": 1}
+    desk.push(rep, {**wire, "set": {"withdrawal_reason": "typed twice"}})
     third = desk.create(rep, "faulty_goods_return", fault=leak, received=12)
     desk.decide(by["service"], third, "approved")
     assert desk.data(leak)["disposed"][0]["record"] == third
