@@ -1,14 +1,17 @@
 """A real server process: gunicorn on a free port, with the store and folder of a test."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
 
 import requests
 from flask import Flask
@@ -19,12 +22,25 @@ from server.settings import Settings
 from tests.company import Company, DeviceHandle
 from tests.until import until
 
+PORTS = range(20_000, 32_000)
+"""Below those that the system itself gives to whoever asks for any."""
+
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on; no other test is given it as long as this process runs."""
+    folder = Path(tempfile.gettempdir(), "fieldstamp-ports")
+    folder.mkdir(exist_ok=True)
+    while True:
+        port = SystemRandom().choice(PORTS)
+        held = os.open(folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            os.close(held)
+        else:
+            return port  # its file stays open, and locked
 
 
 @dataclass

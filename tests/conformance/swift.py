@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.live import free_port
+
 PACKAGE = "swift==2.38.3"
 ACCESS, SECRET = "test:tester", "testing"
 RINGS = ("account", "container", "object")
@@ -73,15 +75,9 @@ def need_attributes(folder: Path) -> None:
         raise Missing("Swift needs Linux and a disk whose files take attributes") from error
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _configure(programs: Path, folder: Path) -> dict[str, int]:
     """Writes rings and settings; the port of each server."""
-    ports = {name: _free_port() for name in (*RINGS, "proxy")}
+    ports = {name: free_port() for name in (*RINGS, "proxy")}
     (folder / "srv" / "disk").mkdir(parents=True)
     (folder / "swift.conf").write_text(
         "[swift-hash]\nswift_hash_path_suffix = tests\nswift_hash_path_prefix = tests\n"

@@ -22,6 +22,7 @@ from server.demo.folder import MARKER, read_crew
 from server.extensions import db
 from server.settings import load
 from server.sync.tables import Feed, Record, RecordVersion
+from tests.live import free_port
 
 COMMAND = [sys.executable, "-m", "server.cli"]
 ENVIRONMENT = {**os.environ, "LANG": "en_GB.UTF-8"}
@@ -70,7 +71,7 @@ def running_demo(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
 
 def started(*options: str) -> "subprocess.Popen[str]":
     """A demonstration that can be spoken to."""
-    command = [*COMMAND, "demo", *options]
+    command = [*COMMAND, "demo", "--port", str(free_port()), *options]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=ENVIRONMENT, stdin=pipe, stdout=pipe, text=True)
 
@@ -108,7 +109,8 @@ def flags(device: Client, kind: str) -> set[str]:
 
 def test_p6_the_demonstration_loses_nothing_and_says_so_in_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    status, output = call("demo", "--exit", "--visits", "2", "--data", str(folder))
+    port = str(free_port())
+    status, output = call("demo", "--exit", "--port", port, "--visits", "2", "--data", str(folder))
     assert status == 0, output
     said = summary(output)
     assert (said["devices"], said["lost"], said["names_of_lost"]) == (3, 0, [])

@@ -24,6 +24,7 @@ from server.settings import Settings
 from tests.live import free_port
 from tests.outward.receivers import Receiver
 from tests.outward.site import Site
+from tests.until import LIMIT_SECONDS
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
@@ -79,6 +80,7 @@ def postbox() -> Iterator[Postbox]:
         port=box.port,
         auth_require_tls=False,
         authenticator=box.authenticate,
+        ready_timeout=LIMIT_SECONDS,
     )
     controller.start()
     yield box
