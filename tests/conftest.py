@@ -34,28 +34,35 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("same everywhere")
 LONG = (
-    "e2e/test_restore",
-    "simulation/test_simulation",
-    "e2e/test_demo",
-    "load/",
-    "planted/test_planted.py::test_a_planted_bug_is_found",
-    "e2e/",
-    "concurrency/",
-    "integration/test_traps.py",
-    "media/test_similarity",
+    "tests/e2e/test_restore",
+    "tests/simulation/test_simulation",
+    "tests/e2e/test_demo",
+    "tests/load/",
+    "tests/planted/test_planted.py::test_a_planted_bug_is_found",
+    "tests/e2e/test_kill",
+    "tests/concurrency/",
+    "tests/integration/test_traps.py",
+    "tests/media/test_similarity",
 )
 """What takes long begins first, so that no process is left with it alone at the end."""
 QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts what is ``LONG`` before everything else; beyond that the order stays."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Lets each process of a run begin with its share of what is ``LONG``.
 
-    def place(item: pytest.Item) -> int:
-        found = (n for n, part in enumerate(LONG) if item.nodeid.startswith(f"tests/{part}"))
-        return next(found, len(LONG))
-
-    items.sort(key=place)
+    Each is given a quarter of its part of the list first, in one piece.
+    """
+    processes = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    first = [item for item in items if item.nodeid.startswith(LONG)]
+    others = [item for item in items if not item.nodeid.startswith(LONG)]
+    size = len(items) // processes // 4
+    ordered: list[pytest.Item] = []
+    for number in range(processes):
+        share = first[number::processes]
+        ordered += share + others[: max(size - len(share), 0)]
+        del others[: max(size - len(share), 0)]
+    items[:] = ordered + others
 
 
 def _create_schema(url: str) -> None:
