@@ -1,12 +1,20 @@
 """X8: working time and clocks, at their limits and beside a reference that looks at each minute."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.casework.calendars import ALWAYS, Calendar, Spans, add_time, time_between
+from server.casework.calendars import (
+    ALWAYS,
+    Calendar,
+    Spans,
+    add_time,
+    first_instant,
+    time_between,
+)
 from server.casework.deadlines import (
     Clock,
     FieldTerm,
@@ -79,6 +87,13 @@ def test_x8_a_day_of_23_and_one_of_25_hours_count_as_what_they_are() -> None:
     assert time_between(whole, spring, at("2026-03-30T00:00+02:00")) == 23 * HOUR
     assert time_between(whole, autumn, at("2026-10-26T00:00+01:00")) == 25 * HOUR
     assert add_time(whole, spring, 24 * HOUR) == at("2026-03-30T01:00+02:00")
+
+
+def test_x8_every_minute_that_clocks_leap_over_is_the_moment_of_the_leap() -> None:
+    leap = at("2026-03-29T03:00+02:00")
+    minutes = range(2 * 60, 3 * 60 + 1)
+    begun = {first_instant(ZoneInfo("Europe/Berlin"), leap.date(), minute) for minute in minutes}
+    assert begun == {leap}
 
 
 def test_x8_a_time_that_clocks_leap_over_is_the_leap_and_one_shown_twice_is_the_first() -> None:
