@@ -143,15 +143,21 @@ def follow(run: Run, number: int, ready: Barrier, finished: Event) -> None:
     read = _naive_reader(session) if run.naive else _reader(session, number)
     ready.wait()
     with (run.folder / f"seen-{number}").open("w") as file:
-        idle = 0
-        while idle < 3:
-            done = finished.is_set()
+        seen, is_over = [""], False
+        while seen or not is_over:
+            # What another poller is numbering at this moment comes with a later page.
+            is_over = finished.is_set() and (run.naive or not _unnumbered(session))
             seen = read()
             now = time.monotonic()
             file.writelines(f"{record} {now}\n" for record in seen)
-            idle = idle + 1 if done and not seen else 0
             if not seen:
                 time.sleep(0.02)
+
+
+def _unnumbered(session: Session) -> int:
+    count: int = session.execute(text("SELECT count(*) FROM feed WHERE seq IS NULL")).scalar_one()
+    session.rollback()
+    return count
 
 
 def _reader(session: Session, number: int) -> Callable[[], list[str]]:
