@@ -4,12 +4,15 @@ from datetime import timedelta
 from fractions import Fraction
 
 from server.casework.calendars import add_time
+from server.casework.deadlines import Moment, judge_field_term
+from server.domain.cases.penalizing import x14_deciders, x14_rests_on
+from server.domain.cases.pricing import x15_compare
 from server.domain.cases.rules import x4_is_confirmed
 from server.domain.visits.rules import v3_flags, v9_score
 from server.values import replace
-from tests.domain.records import POLICY
+from tests.domain.records import POLICY, change
 from tests.domain.test_checks import known, point
-from tests.domain.test_deadlines import WEEKDAYS, at
+from tests.domain.test_deadlines import BEGAN, SECOND, WEEKDAYS, at, field
 
 
 def test_x8_no_time_at_all_has_passed_at_once_also_when_nobody_works() -> None:
@@ -47,3 +50,42 @@ def test_v9_a_score_is_of_a_hundred() -> None:
     all_passed = {"answers": [{"item": "own_rack", "answer": "pass"}]}
     none_passed = {"answers": [{"item": "own_rack", "answer": "fail"}]}
     assert (v9_score(all_passed), v9_score(none_passed)) == (100, 0)
+
+
+def test_x8_what_arrives_the_instant_it_was_made_is_not_from_the_future() -> None:
+    assert judge_field_term(field(SECOND, SECOND)) == "made_in_time"
+
+
+def test_x8_at_the_last_instant_that_the_bounds_allow_it_is_not_yet_late() -> None:
+    minute = timedelta(minutes=1)
+    talk = Moment(low=BEGAN, high=BEGAN + minute)
+    at_the_end = replace(field(29 * minute, 31 * minute), began=talk)
+    assert judge_field_term(at_the_end) == "uncertain"
+    later = replace(at_the_end, arrived_at=at_the_end.arrived_at + SECOND)
+    assert judge_field_term(later) == "arrived_late"
+
+
+def test_x14_nobody_proposes_on_what_is_no_case_or_was_not_upheld() -> None:
+    decided = {"came_from": "deciding", "verdict": "dismissed"}
+    assert x14_deciders("visit", {**decided, "state": "upheld"}) == frozenset()
+    assert x14_deciders("cross_region_case", {**decided, "state": "dismissed"}) == frozenset()
+    assert x14_deciders("cross_region_case", {**decided, "state": "upheld"}) != frozenset()
+
+
+def test_x14_only_a_new_confirmation_rests_on_the_decision_that_stands_by_then() -> None:
+    first, then = {"decided_at": "2026-03-02T09:00:00Z"}, {"decided_at": "2026-03-03T09:00:00Z"}
+    confirmed = change("penalty", {**then, "verdict": "stands"}, before=first)
+    assert x14_rests_on(confirmed, then) == {"rests_on": then["decided_at"]}
+    assert x14_rests_on(replace(confirmed, after={**then, "verdict": "lifted"}), then) == {}
+    assert x14_rests_on(replace(confirmed, before=confirmed.after), then) == {}
+    assert x14_rests_on(replace(confirmed, before=None), then) == {}
+    assert (
+        x14_rests_on(replace(confirmed, after={**first, "verdict": "stands"}, before=then), then)
+        == {}
+    )
+
+
+def test_x15_a_price_that_is_for_one_piece_says_nothing_of_units() -> None:
+    line = {"product": "茶", "unit": "piece", "price_found": "5", "list_price": "6"}
+    (told,) = x15_compare({"currency": "CNY", "lines": [line]}, {})
+    assert told == {"product": "茶", "list_price": "6 CNY", "basis": "report", "result": "below"}
