@@ -8,6 +8,7 @@ from server.casework.deadlines import Moment, judge_field_term
 from server.domain.cases.penalizing import x14_deciders, x14_rests_on
 from server.domain.cases.pricing import x15_compare
 from server.domain.cases.rules import x4_is_confirmed
+from server.domain.faults.rules import brought, f3_flags, f5_amounts, handed_in
 from server.domain.visits.rules import v3_flags, v9_score
 from server.values import replace
 from tests.domain.records import POLICY, change
@@ -89,3 +90,39 @@ def test_x15_a_price_that_is_for_one_piece_says_nothing_of_units() -> None:
     line = {"product": "茶", "unit": "piece", "price_found": "5", "list_price": "6"}
     (told,) = x15_compare({"currency": "CNY", "lines": [line]}, {})
     assert told == {"product": "茶", "list_price": "6 CNY", "basis": "report", "result": "below"}
+
+
+def test_f3_x8_the_offset_of_a_clock_is_believed_to_five_seconds() -> None:
+    assert _flags_of_a_talk_at_ten(arrived="2026-03-02T10:29:55Z") == set()
+    assert _flags_of_a_talk_at_ten(arrived="2026-03-02T10:29:56Z") == {"time_uncertain"}
+
+
+def _flags_of_a_talk_at_ten(*, arrived: str) -> set[str]:
+    talk = {"type": "complaint_met", "happened_at": "2026-03-02T10:00:00Z"}
+    report = replace(
+        change("incident", talk),
+        captured={"offset_ms": 0, "wall": "2026-03-02T10:29:50Z"},
+        arrived_at=arrived,
+    )
+    return f3_flags(report, POLICY)
+
+
+def test_f2_only_what_was_sent_back_is_handed_in_again_and_by_an_edit() -> None:
+    edited = change(
+        "product_fault", {"state": "reported", "note": "2"}, before={"state": "reported"}
+    )
+    assert not handed_in(edited)["handed_in"]({})
+    returned = replace(edited, before={"state": "returned"})
+    assert handed_in(returned)["handed_in"]({})
+    assert not handed_in(replace(returned, after={"state": "returned"}))["handed_in"]({})
+
+
+def test_f2_evidence_hands_in_again_when_it_is_made_and_not_when_it_changes() -> None:
+    made = change("photo", {"tag": "goods"})
+    assert brought([made])["handed_in"]({})
+    assert not brought([replace(made, before={"tag": "batch"})])["handed_in"]({})
+
+
+def test_f5_an_amount_that_a_return_does_not_name_is_none() -> None:
+    others = dict.fromkeys(("exchanged", "issued", "sent_back", "scrapped"), 0)
+    assert f5_amounts({"received": 3}) == {"received": 3, **others}
