@@ -9,6 +9,7 @@ from server.domain.cases.penalizing import x14_deciders, x14_rests_on
 from server.domain.cases.pricing import x15_compare
 from server.domain.cases.rules import x4_is_confirmed
 from server.domain.faults.rules import brought, f3_flags, f5_amounts, handed_in
+from server.domain.review.rules import is_taken_back
 from server.domain.visits.rules import v3_flags, v9_score
 from server.values import replace
 from tests.domain.records import POLICY, change
@@ -126,3 +127,9 @@ def test_f2_evidence_hands_in_again_when_it_is_made_and_not_when_it_changes() ->
 def test_f5_an_amount_that_a_return_does_not_name_is_none() -> None:
     others = dict.fromkeys(("exchanged", "issued", "sent_back", "scrapped"), 0)
     assert f5_amounts({"received": 3}) == {"received": 3, **others}
+
+
+def test_b2_a_decision_of_the_same_moment_is_not_one_taken_back() -> None:
+    moment, before = "2026-03-02T09:00:00.001Z", "2026-03-02T09:00:00.000Z"
+    assert not is_taken_back(moment, moment)
+    assert is_taken_back(moment, before)

@@ -81,12 +81,10 @@ def reopen_on_evidence(record: Data, children: tuple[Change, ...]) -> Data:
 
 
 def b2_reasoned(change: Change) -> FieldErrors:
-    """B2: a decision names its reason, who made it and when; what is unsigned is not decided."""
+    """B2: a decision names its reason, who made it and when."""
     after = change.after
     if not is_newly_decided(change) or "verdict" not in after:
         return {}
-    if (change.before or {}).get("state") == "unsigned":
-        return {"verdict": "unsigned"}
     said = {
         "verdict_reason": after.get("verdict_reason") or after.get("verdict_note"),
         "decided_by": after.get("decided_by"),
