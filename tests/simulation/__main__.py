@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=20_000, help="stop after so many steps")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, help="append results as JSON lines; go on from them")
+    parser.add_argument("--go-on", action="store_true", help="behind a seed that fails, unshrunk")
     parser.add_argument("--replay", type=int, metavar="SEED")
     parser.add_argument("--actions", type=Path, help="with --replay: only these actions")
     given = parser.parse_args()
@@ -35,11 +36,14 @@ def main() -> int:
     for result in _sweep(left, steps=given.steps - steps, jobs=given.jobs):
         done.append(result)
         _keep(given.out, result)
-        if result.check is not None:
+        if result.check is None:
+            continue
+        if not given.go_on:
             _tell_failure(result)
             return 1
+        sys.stdout.write(f"seed {result.seed} broke {result.check}\n")
     sys.stdout.write(say(done))
-    return 1 if find_zeros(done) else 0
+    return 1 if find_zeros(done) or any(one.check for one in done) else 0
 
 
 def _sweep(seeds: Iterator[int], *, steps: int, jobs: int) -> Iterator[Result]:
