@@ -9,9 +9,13 @@ SPOKEN = 8
 GROUP = 3
 
 
-def say_number(record: str) -> str:
-    """The number by which people name ``record``: three groups of three."""
-    bits = int.from_bytes(hashlib.sha256(record.encode()).digest()[:5])
+def say_number(record: str, attempt: int = 0) -> str:
+    """The number by which people name ``record``: three groups of three.
+
+    ``attempt``: how many of its numbers are other records' already.
+    """
+    named = f"{record} {attempt}" if attempt else record
+    bits = int.from_bytes(hashlib.sha256(named.encode()).digest()[:5])
     letters = "".join(SAYABLE[bits >> 5 * place & 31] for place in reversed(range(SPOKEN)))
     whole = letters + SAYABLE[_check(letters)]
     return " ".join(whole[start : start + GROUP] for start in range(0, len(whole), GROUP))

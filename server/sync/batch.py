@@ -95,6 +95,8 @@ class Batch:
     """Of these, the ones whose loss the device was told."""
     claims: dict[str, Holder] = field(default_factory=dict)
     """The holders of the claim keys that the batch names."""
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    """The numbers that the records which the batch makes are given, by record."""
     past: Mapping[tuple[str, int], Data] = field(default_factory=dict)
     """(record, version) → its data then, of the versions that the batch brings back."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -22,11 +22,14 @@ MATCH = "claim_match"
 """The kind of the record that names two records to a person."""
 
 
+Taken = tuple[str, Holder]
+"""A claim key with the holder that it now has."""
+
+
 class Claimed(Value, frozen=True):
     """What a version of a record does to claim keys."""
 
-    moves: tuple[tuple[str, Holder], ...] = ()
-    """Keys with the holder that they now have."""
+    moves: tuple[Taken, ...] = ()
     twins: tuple[Holder, ...] = ()
     """Records that hold a key which this one names too."""
 
@@ -45,6 +48,19 @@ def claims_of(kind: RecordKind, data: Data) -> frozenset[str]:
         if all(parts):
             found.add(sha256_hex("\n".join((kind.name, *names, *parts)).encode()))
     return frozenset(found)
+
+
+def number_key(number: str) -> str:
+    """The claim key of a number: whatever their kinds, two records never have the same."""
+    return sha256_hex(f"number\n{number}".encode())
+
+
+def first_number(batch: Batch, kind: RecordKind, record: str) -> tuple[Data, list[Taken]]:
+    """The number of a new record as a field, and the claim that keeps others from it (X1)."""
+    if kind.numbered is None:
+        return {}, []
+    number = batch.numbers[record]
+    return {"number": number}, [(number_key(number), Holder(record=record))]
 
 
 def claim(batch: Batch, kind: RecordKind, change: Change, mutation: Mutation) -> Claimed:

@@ -19,7 +19,7 @@ from server.sync.batch import (
     changes,
     with_values,
 )
-from server.sync.claims import DUPLICATE, claim, matches
+from server.sync.claims import DUPLICATE, claim, first_number, matches
 from server.sync.kept import (
     close,
     created,
@@ -358,7 +358,8 @@ def _write(
     if wrong:
         return _refuse("validation", wrong)
     claimed = claim(batch, kind, change, mutation)
-    derived = _derive(batch, kind, change, parent, twins=bool(claimed.twins))
+    number, named = first_number(batch, kind, head.id) if not head.version else ({}, [])
+    derived = {**_derive(batch, kind, change, parent, twins=bool(claimed.twins)), **number}
     if derived:
         change = replace(change, after=with_values(after, derived))
     changed = changes(head.fields, change.after)
@@ -377,7 +378,10 @@ def _write(
     writes += matches(batch, mutation, written.head, claimed.twins)
     outcome = _outcome(written.head, merged, conflicts)
     return Decision(
-        outcome=outcome, writes=tuple(writes), derived=bool(derived), claims=claimed.moves
+        outcome=outcome,
+        writes=tuple(writes),
+        derived=bool(derived),
+        claims=(*claimed.moves, *named),
     )
 
 

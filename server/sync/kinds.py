@@ -162,6 +162,9 @@ class RecordKind:
     claims: tuple[tuple[str, ...], ...] = ()
     """K2: sets of fields by which two records of this kind are likely the same; the first to
     arrive holds such a key, a later one is flagged."""
+    numbered: Callable[[str, int], str] | None = None
+    """The field ``number`` of a new record, from its id and how many such numbers other records
+    have already: no two records of the store have the same."""
     lane: Literal["urgent", "normal"] = "normal"
     """Whether devices send every change of it ahead of all others."""
     urgent_when: Mapping[str, frozenset[str | int]] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """Loads what a batch needs: mutations already known, records locked, parents, references."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ import orjson
 from server.people.principal import Principal
 from server.rows import Row, Rows, as_table
 from server.sync.batch import LIVE, Head, Holder, Sender, told_data
-from server.sync.claims import claims_of
+from server.sync.claims import claims_of, number_key
 from server.sync.decide import ids_in
 from server.sync.kept import names_kept
 from server.sync.kinds import Data, Placement, Registry
@@ -71,6 +72,8 @@ class Loaded:
     past: dict[tuple[str, int], Data] = field(default_factory=dict)
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     claims: dict[str, Holder] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
+    """The numbers of the records that the batch makes, by record."""
 
 
 def unpack_versions(text: str, fields: Mapping[str, Any]) -> dict[str, FieldVersion]:
@@ -176,12 +179,47 @@ def _read_by_rules(registry: Registry, loaded: Loaded, mutations: Iterable[Mutat
 def load_claims(
     rows: Rows, registry: Registry, loaded: Loaded, mutations: Iterable[Mutation]
 ) -> None:
-    """The holders of all claim keys that the mutations may take, find taken or leave (K2).
+    """The holders of all claim keys that the mutations may take, find taken or leave (K2), and
+    the numbers of what they make (X1): of each its first one that no other record has."""
+    keys = set(_claim_keys(registry, loaded, mutations))
+    unnamed = _numbered(registry, loaded, mutations)
+    given: set[str] = set()
+    for attempt in count():
+        tried = {record: say(record, attempt) for record, say in unnamed.items()}
+        _hold_claims(rows, loaded, keys.union(map(number_key, tried.values())))
+        for record, number in tried.items():
+            if number not in given and loaded.claims[number_key(number)].record in {"", record}:
+                given.add(number)
+                loaded.numbers[record] = number
+                del unnamed[record]
+        if not unnamed:
+            return
+        keys = set()
+
+
+def _numbered(
+    registry: Registry, loaded: Loaded, mutations: Iterable[Mutation]
+) -> dict[str, Callable[[str, int], str]]:
+    """The new records whose kind numbers them, with how."""
+    made = {
+        one.record: kind.numbered
+        for one in mutations
+        if one.action == "create" and (kind := registry.get(one.kind)) is not None
+    }
+    return {
+        record: say
+        for record, say in made.items()
+        if say is not None and record not in loaded.heads
+    }
+
+
+def _hold_claims(rows: Rows, loaded: Loaded, keys: Iterable[str]) -> None:
+    """Adds the holders of these keys.
 
     The rows are made where there are none, and locked in the order of their keys, so that of two
     pushes which name the same one the second waits for the first.
     """
-    wanted = sorted(_claim_keys(registry, loaded, mutations))
+    wanted = sorted(keys)
     if not wanted:
         return
     rows.insert(CLAIM, ("digest", "record"), [(key, "") for key in wanted], skip_known=True)

@@ -183,7 +183,7 @@ class _Pushing:
     def _is_plain(self, mutation: Mutation) -> bool:
         """Whether it concerns no claim keys, which are taken under the lock."""
         kind = self.sync.registry.get(mutation.kind)
-        return not (kind and kind.claims)
+        return not (kind and (kind.claims or kind.numbered))
 
     def _load(
         self, rows: Rows, mutations: Sequence[Mutation], before: Loaded | None, *, woken: bool
@@ -253,6 +253,7 @@ def _batch(sync: Sync, envelope: Envelope, loaded: Loaded, *, at: str) -> Batch:
         outcomes={id_: known.outcome for id_, known in loaded.known.items()},
         refused=dict(loaded.refused),
         claims=dict(loaded.claims),
+        numbers=loaded.numbers,
         past=loaded.past,
         moved=loaded.moved,
         lost=loaded.lost,

@@ -69,13 +69,13 @@ def counterfeit_report_kind(policy: Policy) -> RecordKind:
         **led_by(COUNTERFEIT, policy),
         summary=("number", "affected_market", "seller", "found_at", "missing_tags", "flags"),
         label="number",
+        numbered=say_number,
     )
 
 
 def derive_report(change: Change, policy: Policy) -> Data:
     """The server's fields of a report that follow from its own data."""
     report = change.after
-    first = {"number": say_number(change.record)} if change.before is None else {}
     counts = rules.x2_count(report, ())
     return derive_steps(
         COUNTERFEIT,
@@ -83,10 +83,7 @@ def derive_report(change: Change, policy: Policy) -> Data:
         policy=policy,
         when=course.conditions(policy, handed_in=course.is_mended(change)),
         found=position_flags(report.get("position"), policy.visits.position_age_minutes * 60),
-        derived={
-            **first,
-            "missing_tags": rules.x2_missing(counts, policy.cases.required_tags),
-        },
+        derived={"missing_tags": rules.x2_missing(counts, policy.cases.required_tags)},
     )
 
 

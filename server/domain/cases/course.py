@@ -16,7 +16,6 @@ from server.domain.cases.machines import (
     UNSIGNED,
     WITHDRAW,
 )
-from server.domain.numbers import say_number
 from server.domain.positions import position_flags, with_flags
 from server.domain.review.rules import is_edited, is_newly_decided
 from server.domain.review.steps import b2_step_errors, derive_steps
@@ -50,10 +49,8 @@ def case_errors(change: Change) -> FieldErrors:
 def derive_case(change: Change, policy: Policy) -> Data:
     """The server's fields of a case that follow from its own data."""
     case = change.after
-    first = {"number": say_number(change.record)} if change.before is None else {}
     points = {"check_points": with_overrides(case)} if "check_points" in case else {}
     own = {
-        **first,
         **points,
         "signed_by": rules.x3_counting(case, case.get("signatures", ())),
         "missing_tags": rules.x2_missing(rules.x2_count(case, ()), policy.cases.required_tags),

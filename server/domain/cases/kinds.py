@@ -4,6 +4,7 @@ from server.domain.cases import course, rules
 from server.domain.cases.machines import CROSS_REGION
 from server.domain.cases.schemas import CrossRegionCase
 from server.domain.declaration import kind_from_schema
+from server.domain.numbers import say_number
 from server.domain.review.steps import led_by
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
@@ -42,4 +43,5 @@ def cross_region_case_kind(policy: Policy) -> RecordKind:
         findings=FINDINGS,
         summary=("number", "affected_market", "accused", "found_at", "missing_tags", "flags"),
         label="accused",
+        numbered=say_number,
     )

@@ -112,6 +112,7 @@ def penalty_kind(policy: Policy) -> RecordKind:
         **led_by(PENALTY, policy),
         summary=("number", "case", "sort", "amount", "currency", "party"),
         label="number",
+        numbered=say_number,
     )
 
 
@@ -122,6 +123,5 @@ def _office_only(_penalty: Data, case: Placement) -> Placement:
 
 def derive_penalty(change: Change, case: Data, policy: Policy) -> Data:
     """The server's fields of a penalty, by itself and by the decision that it rests on."""
-    first = {"number": say_number(change.record)} if change.before is None else {}
-    own = {**first, **x14_rests_on(change, case)}
-    return derive_steps(PENALTY, change, policy=policy, when=x14_conditions(case), derived=own)
+    rests_on = x14_rests_on(change, case)
+    return derive_steps(PENALTY, change, policy=policy, when=x14_conditions(case), derived=rests_on)

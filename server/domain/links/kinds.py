@@ -3,6 +3,7 @@
 from server.domain.declaration import kind_from_schema
 from server.domain.links import rules
 from server.domain.links.schemas import FaultSupplement, Rebuttal
+from server.domain.numbers import say_number
 from server.people.principal import MANAGERS, Role
 from server.sync.kinds import RecordKind
 
@@ -26,6 +27,7 @@ def rebuttal_kind() -> RecordKind:
         fold=rules.fold_photos,
         summary=("number", "photos", "verified", "flags"),
         label="number",
+        numbered=say_number,
     )
 
 
@@ -43,4 +45,5 @@ def fault_supplement_kind() -> RecordKind:
         fold=rules.fold_photos,
         summary=("number", "photos", "verified"),
         label="number",
+        numbered=say_number,
     )

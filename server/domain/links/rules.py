@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.domain.numbers import say_number
 from server.domain.positions import with_flags
 from server.sync.kinds import Change, Data
 
@@ -38,12 +37,12 @@ def x6_expiry(made_at: datetime, expires_at: datetime, clocks: Iterable[Clock]) 
 
 
 def first_fields(change: Change) -> Data:
-    """What the server says of something when it is handed in: its number, for the phone."""
-    return {"number": say_number(change.record), "verified": 0} if change.before is None else {}
+    """What the server says of something when it is handed in: none of its photos came yet."""
+    return {"verified": 0} if change.before is None else {}
 
 
 def x6_derive(change: Change) -> Data:
-    """X6: its number, and that words without evidence do not count."""
+    """X6: that words without evidence do not count."""
     words_only = set() if change.after["photos"] else {"words_only"}
     return {**first_fields(change), "flags": with_flags(change.after, words_only)}
 
