@@ -229,7 +229,7 @@ def transaction(session: Session) -> Iterator[AfterCommit]:
     """
     if session.new or session.dirty or session.deleted:
         raise RuntimeError("changes made outside a transaction")
-    session.rollback()
+    let_go(session)
     effects = AfterCommit()
     try:
         session.connection(execution_options={"write": True})
@@ -240,6 +240,12 @@ def transaction(session: Session) -> Iterator[AfterCommit]:
         session.rollback()
         raise
     effects.run()
+
+
+def let_go(session: Session) -> None:
+    """Ends a read transaction that may be open on ``session``, and gives its connection back."""
+    if session.in_transaction():
+        session.rollback()
 
 
 def _write_journal(session: Session) -> None:
@@ -297,6 +303,17 @@ def glancing(engine: Engine) -> Iterator[Glance]:
             raise
         finally:
             pooled.close()
+
+
+@contextmanager
+def looking(session: Session) -> Iterator[Session | Glance]:
+    """For a single read: within the transaction that ``session`` is in, beside it where there is
+    none."""
+    if session.in_transaction():
+        yield session
+        return
+    with glancing(session.get_bind().engine) as glance:
+        yield glance
 
 
 def _say(connection: Connection, word: str) -> None:

@@ -22,6 +22,6 @@ def adopt(session: Session, media: Media, brought: Brought) -> bool:
         if hash_pieces(read_pieces(file)) != brought.sha256:
             return False
     with transaction(session) as effects:
-        note_verified(session, media, brought, Placed(brought.sha256, size))
+        note_verified(session.connection(), media, brought, Placed(brought.sha256, size))
         effects.add(lambda: media.wake(brought.sha256))
     return True

@@ -85,13 +85,15 @@ def known_blobs(session: Session, hashes: Collection[str]) -> set[str]:
     return set(session.scalars(select(Blob.sha256).where(Blob.sha256.in_(hashes))))
 
 
-def find_held(session: Session, photo: str, sha256: str) -> Held | None:
-    """The verified bytes ``sha256`` of ``photo``, whichever part they are; None before that."""
+def find_held(session: Session, photo: str, sha256: str, *, user: str | None = None) -> Held | None:
+    """The verified bytes ``sha256`` of ``photo``, whichever part they are; None before that.
+
+    With ``user`` only those that this user brought.
+    """
+    brought = [Arrival.photo == photo, Arrival.sha256 == sha256, Arrival.state == "verified"]
+    brought += [] if user is None else [Arrival.user == user]
     size = session.scalar(
-        select(Blob.bytes)
-        .join(Arrival, Arrival.sha256 == Blob.sha256)
-        .where(Arrival.photo == photo, Arrival.sha256 == sha256, Arrival.state == "verified")
-        .limit(1)
+        select(Blob.bytes).join(Arrival, Arrival.sha256 == Blob.sha256).where(*brought).limit(1)
     )
     return None if size is None else Held(sha256=sha256, bytes=size, derived=False)
 

@@ -7,24 +7,36 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import Connection, Update, bindparam, select
 from sqlalchemy.orm import Session
 
-from server.db import AfterCommit
+from server.db import AfterCommit, let_go, looking
 from server.errors import Problem
 from server.media.blobs import Placed, WrongHash
 from server.media.engine import Media
 from server.media.noting import Brought, note_arrival, note_verified
 from server.media.parts import Part
-from server.media.uploads import ROW, UploadStatus, change_rows, find_upload, give_up
+from server.media.uploads import (
+    CHANGED,
+    OPEN,
+    ROW,
+    UploadStatus,
+    change_row,
+    find_upload,
+    give_up,
+)
 from server.media.writers import Post
+from server.rows import Rows, as_text
 
 WRITE_BYTES = 512 * 1024
 """So much of one body waits in memory at most."""
 FLUSH_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 4.0
 """About so often the offset of a slow upload moves; a power cut costs no more than that."""
-STANDING = select(ROW.received, ROW.lease, ROW.state).where(ROW.id == bindparam("id_"))
+STANDING = as_text(select(ROW.received, ROW.lease, ROW.state).where(ROW.id == bindparam("id_")))
+OURS = OPEN.where(ROW.received == bindparam("received_"), ROW.lease == bindparam("lease_"))
+"""An upload as its writer saw it."""
+STORED = CHANGED.where(ROW.state == "stored")
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_ROOM_RETRY_SECONDS = 300
 AGAIN_SECONDS = 1
@@ -47,7 +59,7 @@ def receive(
     *Raises* ``offset_mismatch`` where a newer request took the upload over, ``upload_gone``,
     ``disk_full`` and ``unavailable`` where the disk takes no more.
     """
-    session.rollback()  # no connection is held while bytes are awaited
+    let_go(session)  # no connection is held while bytes are awaited
     with _told_disk(), media.parts.writers.at_work(upload.id, stop) as post:
         if upload.received == 0:
             media.parts.create(upload.id)
@@ -138,8 +150,8 @@ class _Writer:
             yield
 
     def _proves(self) -> bool:
-        seen = tuple(self.session.execute(STANDING, {"id_": self.upload.id}).one())
-        self.session.rollback()  # no connection is held while bytes are awaited
+        with looking(self.session) as source:
+            [seen] = Rows(source).select(STANDING, self.upload.id)
         self.is_proven = seen == (self.durable, self.upload.lease, "open")
         if self.is_proven and not self.part.is_own():  # M3: a blob, though nobody noted it
             raise Problem("unavailable", retry_after=AGAIN_SECONDS)
@@ -175,9 +187,10 @@ class _Writer:
             "state": state,
             "expires_at": self.media.clock.now() + self.media.limits.lifetime,
         }
-        still = self._at()
+        still = self._seen()
         moved = self.media.turns.run(
-            self.session, lambda turn, _effects: change_rows(turn, *still, **values)
+            self.session,
+            lambda turn, _effects: change_row(turn, OURS, self.upload.id, **still, **values),
         )
         self._go_on_from(moved)
 
@@ -191,8 +204,8 @@ class _Writer:
             self._move_offset("stored")
             return
         try:
-            come = {"received": self.part.place}
-            settled = _settle(self.session, self.media, self.upload, placed, *self._at(), **come)
+            come = {**self._seen(), "received": self.part.place}
+            settled = _settle(self.session, self.media, self.upload, placed, OURS, **come)
         except BaseException:
             self.media.parts.remove(self.upload.id)
             raise
@@ -207,14 +220,9 @@ class _Writer:
             )
         return None
 
-    def _at(self) -> tuple[ColumnElement[bool], ...]:
+    def _seen(self) -> dict[str, int]:
         """Where the upload must still stand for this writer to move it."""
-        return (
-            ROW.id == self.upload.id,
-            ROW.state == "open",
-            ROW.received == self.durable,
-            ROW.lease == self.upload.lease,
-        )
+        return {"received_": self.durable, "lease_": self.upload.lease}
 
     def _go_on_from(self, moved: UploadStatus | None) -> None:
         if moved is None:
@@ -237,7 +245,7 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
     """
     if upload.state != "stored" or upload.partial:
         return upload
-    session.rollback()  # no connection is held while bytes are copied
+    let_go(session)  # no connection is held while bytes are copied
     if upload.length == 0:
         media.parts.create(upload.id)
     with _told_disk():
@@ -248,8 +256,7 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
         except FileNotFoundError:
             give_up(session, media, upload)  # unless another finisher has settled it meanwhile
             return find_upload(session, upload.user, upload.id)
-        still = (ROW.id == upload.id, ROW.state == "stored")
-        settled = _settle(session, media, upload, placed, *still)
+        settled = _settle(session, media, upload, placed, STORED)
     return settled or find_upload(session, upload.user, upload.id)
 
 
@@ -258,17 +265,17 @@ def _settle(
     media: Media,
     upload: UploadStatus,
     placed: Placed | WrongHash,
-    *where: ColumnElement[bool],
-    **values: Any,
+    change: Update,
+    **given: Any,
 ) -> UploadStatus | None:
     """As it is settled; None where another finisher was first."""
     clear = media.parts.remove if isinstance(placed, Placed) else media.parts.quarantine
     state = "verified" if isinstance(placed, Placed) else "refused"
-    values |= {"state": state, "finished_at": media.clock.now()}
+    given |= {"state": state, "finished_at": media.clock.now()}
     brought = Brought(user=upload.user, photo=upload.photo, part=upload.part, sha256=upload.sha256)
 
-    def work(turn: Session, effects: AfterCommit) -> UploadStatus | None:
-        settled = change_rows(turn, *where, **values)
+    def work(turn: Connection, effects: AfterCommit) -> UploadStatus | None:
+        settled = change_row(turn, change, upload.id, **given)
         if settled is None:
             return None
         if isinstance(placed, Placed):

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from server.db import AfterCommit, is_sqlite, transaction
+from server.db import AfterCommit, is_sqlite, let_go, transaction
 
 T = TypeVar("T")
-Work = Callable[[Session, AfterCommit], T]
+Work = Callable[[Connection, AfterCommit], T]
 
 
 @dataclass(slots=True, eq=False)
@@ -33,10 +34,10 @@ class _Wish:
     result: Any = None
     error: Exception | None = None
 
-    def do(self, session: Session) -> None:
+    def do(self, connection: Connection) -> None:
         """Within a transaction, which may be another's."""
         self.effects = AfterCommit()
-        self.result = self.work(session, self.effects)
+        self.result = self.work(connection, self.effects)
 
 
 class Turns:
@@ -50,11 +51,10 @@ class Turns:
     def run(self, session: Session, work: Work[T]) -> T:
         """What ``work`` returned, once its transaction has reached the disk (P3).
 
-        ``work`` may be run again, and on another session; it must give values back and no
-        entities. Who waits holds no connection: else uploads would take every one there is, only
-        to wait for each other.
+        ``work`` may be run again, and on another connection. Who waits holds none: else uploads
+        would take every one there is, only to wait for each other.
         """
-        session.rollback()
+        let_go(session)
         wish = _Wish(work)
         self._waiting.append(wish)
         with self._turn:
@@ -93,8 +93,9 @@ class Turns:
 
 def _commit(session: Session, batch: list[_Wish]) -> None:
     with transaction(session):
+        connection = session.connection()
         for wish in batch:
-            wish.do(session)
+            wish.do(connection)
     for wish in batch:
         wish.is_done = True
 

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, update
+import orjson
+from sqlalchemy import Connection, Table, Update, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from server.db import AfterCommit
+from server.db import AfterCommit, as_moment, let_go, looking
 from server.errors import Problem
 from server.ids import is_uuid7
 from server.media.engine import Media
 from server.media.tables import Upload
+from server.rows import Row, Rows, as_text
 
 State = Literal["open", "stored", "verified", "refused", "gone"]
 UNFINISHED = ("open", "stored")
@@ -32,9 +34,24 @@ STATUS = (
     ROW.state,
     ROW.expires_at,
 )
-BY_ID = select(*STATUS).where(ROW.id == bindparam("id_"), ROW.user == bindparam("user_"))
-BY_KEY = select(*STATUS).where(ROW.user == bindparam("user_"), ROW.upload == bindparam("key_"))
+BY_ID = as_text(select(*STATUS).where(ROW.id == bindparam("id_"), ROW.user == bindparam("user_")))
+BY_KEY = as_text(
+    select(*STATUS).where(ROW.user == bindparam("user_"), ROW.upload == bindparam("key_"))
+)
+"""Like all statements here put together once: doing so costs more than asking."""
+HELD = select(
+    func.count(), func.coalesce(func.sum(func.coalesce(ROW.length, bindparam("longest_"))), 0)
+).where(ROW.user == bindparam("user_"), ROW.state.in_(UNFINISHED))
 MADE = insert(TABLE).returning(*STATUS)
+CHANGED = update(TABLE).where(ROW.id == bindparam("id_")).returning(*STATUS)
+OPEN = CHANGED.where(ROW.state == "open")
+TAKEN = OPEN.values(lease=ROW.lease + 1)
+TAKEN_THERE = TAKEN.where(ROW.received == bindparam("received_"))
+MEASURED = CHANGED.where(ROW.length.is_(None), ROW.received <= bindparam("length_"))
+ENDED = CHANGED.values(state="gone", upload=ROW.id)
+"""Its key is free again, so that whoever asks by the same one begins anew."""
+GIVEN_UP = ENDED.where(ROW.state.in_(UNFINISHED))
+TERMINATED = ENDED.where(ROW.state != "gone")
 QUOTA_RETRY_SECONDS = 600
 
 
@@ -98,13 +115,41 @@ def to_status(row: Any) -> UploadStatus:
     )
 
 
-def change_rows(
-    session: Session, *where: ColumnElement[bool], **values: Any
+def change_row(
+    connection: Connection, change: Update, upload: str, **given: Any
 ) -> UploadStatus | None:
-    """Updates an upload by compare-and-set: as it stands then, None where there was none."""
-    changed = update(TABLE).where(*where).values(**values).returning(*STATUS)
-    row = session.execute(changed).one_or_none()
+    """Changes ``upload`` by compare-and-set, where it still stands as ``change`` says: as it
+    stands then, None where it did not.
+
+    ``given`` are the new values of columns, and what ``change`` compares with.
+    """
+    row = connection.execute(change, {"id_": upload, **given}).one_or_none()
     return None if row is None else to_status(row)
+
+
+def _read(session: Session, query: str, *given: str) -> UploadStatus | None:
+    with looking(session) as source:
+        rows = Rows(source).select(query, *given)
+    return _as_status(rows[0]) if rows else None
+
+
+def _as_status(row: Row) -> UploadStatus:
+    """A row of ``STATUS`` as a driver gives it."""
+    upload, user, photo, part, sha256, length, partial, joins, received, lease, state, expires = row
+    return UploadStatus(
+        id=upload,
+        user=user,
+        photo=photo,
+        part=part,
+        sha256=sha256,
+        length=length,
+        partial=bool(partial),
+        joins=tuple((orjson.loads(joins) if isinstance(joins, str) else joins) or ()),
+        received=received,
+        lease=lease,
+        state=state,
+        expires_at=as_moment(expires),
+    )
 
 
 def create_upload(session: Session, media: Media, wish: Wish) -> UploadStatus:
@@ -120,7 +165,6 @@ def create_upload(session: Session, media: Media, wish: Wish) -> UploadStatus:
         try:
             return _insert(session, media, wish)
         except IntegrityError:  # the same request came twice at once, and the other one made it
-            session.rollback()
             found = _find_by_key(session, wish)
     if found is None:
         raise Problem("unavailable")
@@ -143,9 +187,7 @@ def find_live(session: Session, media: Media, wish: Wish) -> UploadStatus | None
 
 
 def _find_by_key(session: Session, wish: Wish) -> UploadStatus | None:
-    given = {"user_": wish.user, "key_": wish.upload}
-    row = session.execute(BY_KEY, given).one_or_none()
-    return None if row is None else to_status(row)
+    return _read(session, BY_KEY, wish.user, wish.upload)
 
 
 def _insert(session: Session, media: Media, wish: Wish) -> UploadStatus:
@@ -168,7 +210,7 @@ def _insert(session: Session, media: Media, wish: Wish) -> UploadStatus:
         "expires_at": now + media.limits.lifetime,
     }
 
-    def work(turn: Session, _effects: AfterCommit) -> UploadStatus:
+    def work(turn: Connection, _effects: AfterCommit) -> UploadStatus:
         if not wish.joins:  # the room for those is taken by what they are made of
             _check_quota(turn, media, wish)
         return to_status(turn.execute(MADE, values).one())
@@ -176,14 +218,11 @@ def _insert(session: Session, media: Media, wish: Wish) -> UploadStatus:
     return media.turns.run(session, work)
 
 
-def _check_quota(session: Session, media: Media, wish: Wish) -> None:
+def _check_quota(connection: Connection, media: Media, wish: Wish) -> None:
     """A16: one person cannot fill the disk; an unknown length counts as the longest."""
     limits = media.limits
-    length = func.coalesce(ROW.length, limits.upload_bytes)
-    held = select(func.count(), func.coalesce(func.sum(length), 0))
-    count, total = session.execute(
-        held.where(ROW.user == wish.user, ROW.state.in_(UNFINISHED))
-    ).one()
+    given = {"user_": wish.user, "longest_": limits.upload_bytes}
+    count, total = connection.execute(HELD, given).one()
     wanted = limits.upload_bytes if wish.length is None else wish.length
     if count >= limits.open_uploads or int(total) + wanted > limits.open_bytes:
         raise Problem("too_many", retry_after=QUOTA_RETRY_SECONDS)
@@ -193,10 +232,10 @@ def find_upload(session: Session, user: str, upload: str) -> UploadStatus:
     """The upload with id ``upload``. *Raises* ``not_found`` also for another user's (P5)."""
     if not is_uuid7(upload):  # A15: nothing else is looked for
         raise Problem("not_found")
-    row = session.execute(BY_ID, {"id_": upload, "user_": user}).one_or_none()
-    if row is None:
+    found = _read(session, BY_ID, upload, user)
+    if found is None:
         raise Problem("not_found")
-    return to_status(row)
+    return found
 
 
 def relieve(session: Session, media: Media, upload: UploadStatus) -> UploadStatus:
@@ -207,7 +246,7 @@ def relieve(session: Session, media: Media, upload: UploadStatus) -> UploadStatu
     """
     if upload.state != "open":
         return upload
-    session.rollback()
+    let_go(session)
     waited = media.parts.writers.relieve(upload.id)
     return find_upload(session, upload.user, upload.id) if waited else upload
 
@@ -235,10 +274,9 @@ def take_over(
     need_live(upload, media)
     if upload.state != "open":
         return upload
-    still = [ROW.id == upload.id, ROW.state == "open"]
-    still += [] if offset is None else [ROW.received == offset]
+    take, where = (TAKEN, {}) if offset is None else (TAKEN_THERE, {"received_": offset})
     taken = media.turns.run(
-        session, lambda turn, _effects: change_rows(turn, *still, lease=ROW.lease + 1)
+        session, lambda turn, _effects: change_row(turn, take, upload.id, **where)
     )
     if taken:
         return taken
@@ -257,8 +295,9 @@ def set_length(session: Session, media: Media, upload: UploadStatus, length: int
     if length > media.limits.upload_bytes:
         raise Problem("too_large", extra={"limit": media.limits.upload_bytes})
     if upload.length is None and length >= upload.received:
-        still = (ROW.id == upload.id, ROW.length.is_(None), ROW.received <= length)
-        media.turns.run(session, lambda turn, _effects: change_rows(turn, *still, length=length))
+        given = {"length": length, "length_": length}
+        known = upload.id
+        media.turns.run(session, lambda turn, _effects: change_row(turn, MEASURED, known, **given))
         upload = find_upload(session, upload.user, upload.id)
     if upload.length != length:
         raise Problem("bad_request", detail="Upload-Length does not fit this upload.")
@@ -267,20 +306,17 @@ def set_length(session: Session, media: Media, upload: UploadStatus, length: int
 
 def give_up(session: Session, media: Media, upload: UploadStatus) -> None:
     """Marks an unfinished upload as gone and drops its bytes; the device begins a new one."""
-    _end(session, media, upload, UNFINISHED)
+    _end(session, media, upload, GIVEN_UP)
 
 
 def terminate(session: Session, media: Media, upload: UploadStatus) -> None:
     """Ends an upload because its owner says so; bytes that were verified stay (M3)."""
-    _end(session, media, upload, (*UNFINISHED, "verified", "refused"))
+    _end(session, media, upload, TERMINATED)
 
 
-def _end(session: Session, media: Media, upload: UploadStatus, states: tuple[str, ...]) -> None:
-    """Its key is free again, so that whoever asks by the same one begins anew."""
-    still = (ROW.id == upload.id, ROW.state.in_(states))
-
-    def work(turn: Session, effects: AfterCommit) -> None:
-        ended = change_rows(turn, *still, state="gone", upload=ROW.id)
+def _end(session: Session, media: Media, upload: UploadStatus, end: Update) -> None:
+    def work(turn: Connection, effects: AfterCommit) -> None:
+        ended = change_row(turn, end, upload.id)
         if ended and upload.state in UNFINISHED:
             effects.add(lambda: media.parts.remove(upload.id))
 

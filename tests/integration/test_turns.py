@@ -5,8 +5,7 @@ from threading import Event
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, event, text
 
 from server.db import AfterCommit
 from server.extensions import db
@@ -56,8 +55,8 @@ class Crowd:
 def note(word: str, heard: list[str]) -> Work[str]:
     """A work that writes ``word``, and tells it after the commit."""
 
-    def work(session: Session, effects: AfterCommit) -> str:
-        session.execute(text("UPDATE upload SET type = :word WHERE id = :word"), {"word": word})
+    def work(connection: Connection, effects: AfterCommit) -> str:
+        connection.execute(text("UPDATE upload SET type = :word WHERE id = :word"), {"word": word})
         effects.add(lambda: heard.append(word))
         return word
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Update, select
 from sqlalchemy.orm import Session
 
 from server.api.bodies import Body
@@ -15,7 +15,7 @@ from server.media.engine import Media
 from server.media.parts import Part
 from server.media.queries import Arrived
 from server.media.tables import Arrival, Blob, Upload
-from server.media.uploads import UploadStatus, Wish, to_status
+from server.media.uploads import CHANGED, UploadStatus, Wish, to_status
 from tests.planted.bug import Bed
 
 BED = Bed()
@@ -99,7 +99,7 @@ def photos_of_the_same_bytes_share_an_upload(
 
 
 @BED.bug(
-    "server.media.receiving:change_rows",
+    "server.media.receiving:change_row",
     "server.media.receiving:_Writer._proves",
     "server.media.writers:Post.is_held",
     breaks="M1",
@@ -107,13 +107,16 @@ def photos_of_the_same_bytes_share_an_upload(
 def an_upload_has_as_many_writers_as_like(good: Callable[..., Any]) -> Callable[..., Any]:
     """Of two requests that write to one upload, each moves the offset without looking at it."""
 
-    def change_rows(session: Session, *where: Any, **values: Any) -> Any:
-        return good(session, *(where[:1] if "received" in values else where), **values)
+    def change_row(connection: Connection, change: Update, upload: str, **given: Any) -> Any:
+        if "received" not in given:
+            return good(connection, change, upload, **given)
+        values = {name: value for name, value in given.items() if not name.endswith("_")}
+        return good(connection, CHANGED, upload, **values)
 
     def is_so(_writer: object) -> bool:
         return True
 
-    return change_rows if good.__name__ == "change_rows" else is_so
+    return change_row if good.__name__ == "change_row" else is_so
 
 
 @BED.bug(
