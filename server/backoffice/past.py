@@ -6,7 +6,10 @@ from typing import Any
 
 from server.backoffice import words
 from server.backoffice.facts import Lens, Shown
+from server.domain.evidence.queries import bearing_bytes, find_bytes
 from server.errors import CODES
+from server.extensions import db
+from server.people.principal import Principal
 from server.services import services
 from server.sync.kinds import Data, RecordKind
 from server.sync.queries import StoredRecord, StoredVersion
@@ -48,6 +51,8 @@ class KeptView:
     at: str
     why: str
     is_open: bool
+    photo: str
+    """Id of a photo or signature that was refused, where its bytes have come all the same."""
     changes: tuple[FieldChange, ...]
     """Old is what stands, new is what was kept aside."""
 
@@ -83,13 +88,13 @@ def captured_at(lens: Lens, captured: Mapping[str, Any]) -> str:
 
 
 def kept_views(
-    lens: Lens, kind: RecordKind, kept: tuple[StoredRecord, ...]
+    lens: Lens, reader: Principal, kind: RecordKind, kept: tuple[StoredRecord, ...]
 ) -> tuple[KeptView, ...]:
     """What was kept, the newest first."""
-    return tuple(_kept(lens, kind, one) for one in reversed(kept))
+    return tuple(_kept(lens, reader, kind, one) for one in reversed(kept))
 
 
-def _kept(lens: Lens, kind: RecordKind, one: StoredRecord) -> KeptView:
+def _kept(lens: Lens, reader: Principal, kind: RecordKind, one: StoredRecord) -> KeptView:
     data = one.data
     concerned = services().sync.registry.get(data["record_kind"]) or kind
     aside: Data = data["lost"] if one.kind == "conflict" else data["set"]
@@ -105,8 +110,18 @@ def _kept(lens: Lens, kind: RecordKind, one: StoredRecord) -> KeptView:
         at=lens.moment(one.created_at),
         why=CODES[data["code"]].title.say(lens.language) if data.get("code") in CODES else "",
         is_open=data.get("state") == "open",
+        photo=_photo_of(reader, data),
         changes=_changes(lens, concerned, pairs),
     )
+
+
+def _photo_of(reader: Principal, refused: Data) -> str:
+    """P6: who judges a refused photo sees it."""
+    own, record = services(), str(refused["record"])
+    bears = refused["record_kind"] in bearing_bytes(own.sync.registry)
+    if not bears or find_bytes(db.session(), own.sync, reader, record, "original") is None:
+        return ""
+    return record
 
 
 def _changes(

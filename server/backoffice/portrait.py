@@ -99,7 +99,7 @@ def portray(reader: Principal, sight: Sight) -> Portrait:
         points=point_views(lens, reader, sight, {"photo": photos, "signature": signatures}),
         timeline=timeline(lens, sight),
         versions=version_views(lens, kind, sight.versions),
-        kept=kept_views(lens, kind, sight.kept),
+        kept=kept_views(lens, reader, kind, sight.kept),
         clocks=tuple(clock_view(lens, one) for one in sight.clocks),
         paused="pause" in record.data,
         mine=record.data.get("assigned_to") == reader.user,

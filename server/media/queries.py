@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from server.media.tables import Arrival, Blob, Picture
@@ -51,6 +51,34 @@ class Held:
     sha256: str
     bytes: int
     derived: bool
+
+
+DUE = (
+    select(
+        Arrival.key,
+        Arrival.photo,
+        Arrival.user,
+        Arrival.sha256,
+        Arrival.state,
+        Arrival.turn,
+        Arrival.tries,
+        Blob.content,
+        Blob.reason,
+        Blob.type,
+        Blob.width,
+        Blob.height,
+        Blob.frames,
+        Blob.claims,
+        Blob.dropped,
+        Blob.sharpness,
+        Blob.brightness,
+        Blob.fault,
+    )
+    .outerjoin(Blob, Blob.sha256 == Arrival.sha256)
+    .where(Arrival.due_at <= bindparam("now_"))
+    .order_by(Arrival.due_at, Arrival.key)
+    .limit(bindparam("limit_"))
+)
 
 
 def find_verified(session: Session, user: str, hashes: Collection[str]) -> list[Arrived]:
@@ -110,30 +138,5 @@ def find_picture(session: Session, original: str, name: str) -> Held | None:
 
 def find_due(session: Session, now: datetime, limit: int) -> list[Due]:
     """Arrivals whose keeper is to be told, longest waiting first."""
-    rows = session.execute(
-        select(
-            Arrival.key,
-            Arrival.photo,
-            Arrival.user,
-            Arrival.sha256,
-            Arrival.state,
-            Arrival.turn,
-            Arrival.tries,
-            Blob.content,
-            Blob.reason,
-            Blob.type,
-            Blob.width,
-            Blob.height,
-            Blob.frames,
-            Blob.claims,
-            Blob.dropped,
-            Blob.sharpness,
-            Blob.brightness,
-            Blob.fault,
-        )
-        .outerjoin(Blob, Blob.sha256 == Arrival.sha256)
-        .where(Arrival.due_at <= now)
-        .order_by(Arrival.due_at, Arrival.key)
-        .limit(limit)
-    )
+    rows = session.connection().execute(DUE, {"now_": now, "limit_": limit})
     return [Due(**row) for row in rows.mappings()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from server.clock import to_wire
+from server.domain.evidence.schemas import MEDIA_TYPE
 from server.media.engine import Media
 from server.media.noting import Brought
 from server.media.queries import Held, find_held, find_picture, find_verified
@@ -22,6 +23,7 @@ from server.sync.queries import (
     creation_received,
     find_record,
     find_records,
+    kept_about,
     may_open,
 )
 
@@ -49,6 +51,15 @@ class Found:
     type: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Declared:
+    """What is said of a photo where it may be seen, and whose bytes of it are shown."""
+
+    data: Data
+    user: str | None
+    """None: anybody's that have the hash."""
+
+
 def bytes_wanted(session: Session, user: str, photo: str, part: str) -> Wanted | None:
     """What ``photo`` (or a signature) declares of ``part``: ``original`` or ``preview``.
 
@@ -56,15 +67,21 @@ def bytes_wanted(session: Session, user: str, photo: str, part: str) -> Wanted |
     its outcome; None for any other id, so that a foreign one looks like none (P5).
     """
     declared = creation_received(session, photo, user)
-    sha256 = declared.get(HASH_FIELDS[part]) if declared else None
-    if declared is None or not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
+    sha256 = _hash_of(declared, part) if declared else ""
+    if declared is None or not sha256:
         return None
     return Wanted(photo=photo, sha256=sha256, type=_type_of(declared))
 
 
+def _hash_of(data: Data, part: str) -> str:
+    """Empty where there is none: a mutation that was refused may hold anything."""
+    found = data.get(HASH_FIELDS[part])
+    return found if isinstance(found, str) and SHA256.fullmatch(found) else ""
+
+
 def _type_of(data: Data) -> str:
     found = data.get("type")
-    return found if isinstance(found, str) else UNKNOWN_TYPE
+    return found if isinstance(found, str) and re.fullmatch(MEDIA_TYPE, found) else UNKNOWN_TYPE
 
 
 def find_bytes(
@@ -74,18 +91,33 @@ def find_bytes(
 
     None where the reader may not see the record, there is no such record, or no such bytes (P5).
     """
-    record = find_record(session, photo)
-    if record is None or not may_open(sync.registry, reader, record):
+    declared = _shown(session, sync.registry, reader, photo)
+    if declared is None:
         return None
-    sha256 = record.data.get("sha256", "")
-    original = find_held(session, photo, sha256)
+    sha256 = _hash_of(declared.data, "original")
+    original = find_held(session, photo, sha256, user=declared.user)
     if form == "original":
-        return None if original is None else Found(held=original, type=_type_of(record.data))
+        return None if original is None else Found(held=original, type=_type_of(declared.data))
     made = find_picture(session, sha256, form) if original else None
     if made is not None:
         return Found(held=made, type="image/jpeg")
-    small = find_held(session, photo, record.data.get("preview_sha256", ""))
+    small = find_held(session, photo, _hash_of(declared.data, "preview"), user=declared.user)
     return None if small is None else Found(held=small, type=UNKNOWN_TYPE)
+
+
+def _shown(session: Session, registry: Registry, reader: Principal, photo: str) -> _Declared | None:
+    """P5: by the right to see the record; where there is none, its refused create (P6).
+
+    Of that only the bytes of its own sender are shown: to name a hash is not to have the bytes.
+    """
+    record = find_record(session, photo)
+    if record is not None:
+        may = may_open(registry, reader, record)
+        return _Declared(data=record.data, user=None) if may else None
+    for parked in kept_about(session, photo):
+        if parked.data["action"] == "create" and may_open(registry, reader, parked):
+            return _Declared(data=parked.data.get("set", {}), user=parked.data["user"])
+    return None
 
 
 def bytes_beneath(
