@@ -28,7 +28,9 @@ def note_told(session: Session, told: ToldDevice, *, device: str, at: str) -> No
         rows = Rows(session)
         gained = [(device, scope, at, None) for scope in sorted(told.gained)]
         rows.delete(DEVICE_SCOPE, ("device", "scope"), [row[:2] for row in gained])
-        rows.insert(DEVICE_SCOPE, ("device", "scope", "gained_at", "lost_at"), gained)
+        # Another pull of the same device may have written it down at this very moment.
+        fresh = ("device", "scope", "gained_at", "lost_at")
+        rows.insert(DEVICE_SCOPE, fresh, gained, skip_known=True)
         rows.execute(
             f"UPDATE device_scope SET lost_at = ? WHERE device = ? AND {rows.among('scope')}",
             at,
