@@ -1,7 +1,8 @@
 """Slow uploads beside the requests of everybody else: ``python -m tests.load.drips``.
 
 Three phases, each beside a steady rate of pulls: uploads that drip, bodies that stall, and with
-``--nginx`` connections whose headers never end. All of it on this machine, and it ends by itself.
+``--nginx`` connections whose headers never end. All of it on this machine, and it ends by itself;
+each phase is printed as a row of a table.
 """
 
 import argparse
@@ -18,6 +19,8 @@ from typing import Any
 
 import psutil
 
+from bench.stores import postgresql
+from server.db import database_url
 from server.settings import Settings
 from tests.lines import begin, declare
 from tests.live import LiveServer, live_server
@@ -27,6 +30,11 @@ from tests.load.front import Missing, serve_front
 STALL_BYTES = 50_000
 RAMP_SECONDS = 4.0
 SILENCE_SECONDS = 20
+HEAD = (
+    "| phase | pulls answered | failed | p50 | p95 | uploads served | memory |\n"
+    + "| --- " * 7
+    + "|"
+)
 
 
 @dataclass(frozen=True)
@@ -39,13 +47,23 @@ class Row:
     peak_mb: float
 
     def __str__(self) -> str:
-        answers = self.answers
-        return (
-            f"{self.phase:<28} {len(answers.seconds):>6} answered  p50 {answers.at(0.5):>6.1f} ms  "
-            f"p95 {answers.at(0.95):>6.1f} ms  {len(answers.failed)} failed  "
-            f"uploads {self.uploads.served} served, {self.uploads.refused} refused  "
-            f"memory {self.peak_mb:.0f} MB"
+        answers, uploads = self.answers, self.uploads
+        asked = uploads.served + uploads.refused
+        cells = (
+            self.phase,
+            len(answers.seconds),
+            len(answers.failed),
+            f"{answers.at(0.5):.1f} ms",
+            f"{answers.at(0.95):.1f} ms",
+            f"{uploads.served} of {asked}" if asked else "",
+            f"{self.peak_mb:.0f} MB",
         )
+        return f"| {' | '.join(map(str, cells))} |"
+
+    @property
+    def holds(self) -> bool:
+        """Whether everybody was served: each pull answered, no upload turned away."""
+        return not self.answers.failed and not self.uploads.refused
 
 
 class Memory:
@@ -160,13 +178,16 @@ def crawls(stage: Stage, *, count: int, seconds: int) -> Row:
 
 
 @contextlib.contextmanager
-def open_stage(folder: Path, *, nginx: bool, rate: int, **given: str) -> Iterator[Stage]:
+def open_stage(
+    folder: Path, *, nginx: bool, rate: int, database: str = "", **given: str
+) -> Iterator[Stage]:
     """A server with its usual settings; behind nginx two pools, as ``deploy/`` has them.
 
     ``given`` are settings of the pool that takes uploads.
     """
     data = folder / "data"
-    settings = Settings(data=data, database=f"sqlite:///{data}/store.sqlite", access_minutes=600)
+    url = database or f"sqlite:///{data}/store.sqlite"
+    settings = Settings(data=data, database=url, access_minutes=600)
     data.mkdir()
     pools = {"FIELDSTAMP_WORKERS": "2", "FIELDSTAMP_SILENCE_SECONDS": str(SILENCE_SECONDS)}
     slow = {**pools, "FIELDSTAMP_THREADS": "400", "FIELDSTAMP_UPLOAD_SLOTS": "360"}
@@ -180,9 +201,9 @@ def open_stage(folder: Path, *, nginx: bool, rate: int, **given: str) -> Iterato
         yield Stage(server, Door(port, headers, tls), photo, rate)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints one line for each phase; status 1 if a pull failed."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def read_arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load.drips", description=__doc__)
     parser.add_argument("--drips", type=int, default=300)
     parser.add_argument("--rate", type=int, default=5_000, help="bytes a second of each")
     parser.add_argument("--stalled", type=int, default=64)
@@ -190,21 +211,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=int, default=40, help="pulls a second")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--nginx", action="store_true", help="behind the nginx of deploy/")
-    asked = parser.parse_args(arguments)
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="fieldstamp-load-") as folder:
+    parser.add_argument("--postgresql", action="store_true", help="the store is there")
+    return parser.parse_args(given)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints a row for each phase; status 1 if a pull failed or an upload was turned away."""
+    asked, rows = read_arguments(arguments), []
+    with contextlib.ExitStack() as open_:
+        folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="fieldstamp-load-")))
+        url = ""
+        if asked.postgresql:
+            url = database_url(open_.enter_context(postgresql(folder)).create_database())
+        begun = open_stage(folder, nginx=asked.nginx, rate=asked.json, database=url)
         try:
-            with open_stage(Path(folder), nginx=asked.nginx, rate=asked.json) as stage:
-                alone = stage.play("nothing else", [], seconds=5, uploads=Uploads())
-                rows = [alone]
-                _tell(alone)
-                for row in _phases(stage, asked):
-                    _tell(row)
-                    rows.append(row)
+            stage = open_.enter_context(begun)
         except Missing as missing:
             _tell(f"not measured: {missing}")
             return 2
-    return int(any(row.answers.failed for row in rows))
+        _tell(HEAD)
+        for row in _phases(stage, asked):
+            _tell(row)
+            rows.append(row)
+    return int(not all(row.holds for row in rows))
 
 
 def _tell(row: object) -> None:
@@ -213,6 +242,7 @@ def _tell(row: object) -> None:
 
 
 def _phases(stage: Stage, asked: argparse.Namespace) -> Iterator[Row]:
+    yield stage.play("nothing else", [], seconds=5, uploads=Uploads())
     yield drips(stage, count=asked.drips, per_second=asked.rate, seconds=asked.seconds)
     yield stalls(stage, count=asked.stalled, seconds=asked.seconds)
     if asked.nginx:
