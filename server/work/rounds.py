@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from server.casework.clocks import tick
 from server.domain.cases.actions import follow_cases
 from server.domain.cases.penalty_actions import follow_penalties
-from server.domain.cases.price_looking import follow_prices
 from server.domain.evidence import actions, comparing
 from server.extensions import db
 from server.media.garbage import collect
@@ -92,7 +91,6 @@ STEPS: tuple[Step, ...] = (
     lambda session, _services: number_feed(session),
     lambda session, services: tick(session, services.clock.now()),
     lambda session, services: follow_cases(session, services.sync, services.policy),
-    lambda session, services: follow_prices(session, services.sync, services.policy),
     lambda session, services: follow_penalties(session, services.sync),
     lambda session, services: sweep_waiting(
         session, services.sync, term=timedelta(days=services.policy.sync.waiting_days)

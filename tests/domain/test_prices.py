@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from sqlalchemy import insert
 
 from server.db import transaction
-from server.domain.cases.price_looking import follow_prices
-from server.domain.goods.tables import ProductRow
+from server.domain.cases.actions import follow_cases
+from server.domain.goods.tables import GoodsNews, ProductRow
 from server.errors import Problem
 from server.people.principal import Role
 from server.policy import Policy
+from server.sync.feed import number_feed
 from tests.company import Company
 from tests.domain.disputes import HOUR, Dispute
 from tests.domain.records import POLICY, photo
@@ -31,17 +32,20 @@ class Prices(Dispute):
         return found
 
     def follow(self, policy: Policy = POLICY) -> int:
-        """The worker looks until it finds nothing more; how much it found."""
-        found = 0
-        while done := follow_prices(self.company.store, self.company.services.sync, policy):
-            found += done
-        return found
+        """The worker looks until there is nothing more to look at; how many looks that were."""
+        store, sync, looked = self.company.store, self.company.services.sync, 0
+        while number_feed(store) + (done := follow_cases(store, sync, policy)):
+            looked += done
+        return looked
 
     def sell(self, *products: dict[str, Any]) -> None:
-        """Products of the company's table."""
-        with transaction(self.company.store):
+        """Products of the company's table, as an import leaves them."""
+        store = self.company.store
+        with transaction(store):
             for product in products:
-                self.company.store.execute(insert(ProductRow), product)
+                store.execute(insert(ProductRow), product)
+                named = (product["code"], product["name_zh"], product["name_en"])
+                store.execute(insert(GoodsNews), [{"name": f"product:{name}"} for name in named])
 
 
 @pytest.fixture
@@ -144,7 +148,7 @@ def test_x15_a_sales_alliance_counts_as_one_centre(prices: Prices) -> None:
     report = prices.report(source_market="广州")
     assert prices.state(report) == "submitted"
     allied = replace(POLICY.cases, alliances={"delta": ("上海", "广州")})
-    prices.follow(replace(POLICY, cases=allied))
+    prices.follow(replace(POLICY, version=POLICY.version + 1, cases=allied))
     assert prices.state(report) == "region_submitted"
     prices.follow()
     assert prices.state(report) == "submitted"
@@ -169,6 +173,27 @@ def test_x15_whose_report_it_is_follows_from_the_region_of_the_customer_that_it_
     assert "inside_centre" not in prices.data(report)
 
 
+def test_x15_only_a_report_on_which_something_new_bears_is_looked_at(prices: Prices) -> None:
+    quiet, sold = prices.report(line(product="咖啡")), prices.report()
+    version = prices.record(quiet).version
+    assert prices.follow() == 0
+    prices.sell(TEA)
+    assert prices.follow() == 1
+    assert prices.data(sold)["compared"][0]["basis"] == "table"
+    assert prices.record(quiet).version == version
+
+
+def test_x15_a_report_goes_with_the_customer_that_it_names_to_another_centre(
+    prices: Prices,
+) -> None:
+    shop = prices.create(prices.seller, "customer", name="小店", customer_type="dealer")
+    report = prices.report(seller_customer=shop)
+    assert prices.state(report) == "region_submitted"
+    prices.server_writes(shop, region=prices.company.regions["guangzhou"])
+    assert prices.follow() == 1
+    assert prices.state(report) == "submitted"
+
+
 def test_x2_x15_a_report_has_a_number_and_asks_for_photos_of_goods_and_price_alone(
     prices: Prices,
 ) -> None:
@@ -191,7 +216,9 @@ def test_x9_x15_a_report_is_sent_back_handed_in_by_a_supplement_and_taken_back(
     assert prices.state(report) == "submitted"
     prices.patch(prices.seller, report, withdrawal_reason="促销价，已核准")
     assert (prices.state(report), prices.waiting(report)) == ("withdrawn", [])
-    assert prices.follow() == 0
+    version = prices.record(report).version
+    prices.follow()
+    assert prices.record(report).version == version
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""What the server does with market cases as time goes by: the same push as a device."""
+"""What the server does with market cases and reports of prices as time goes by: the same push as a
+device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from server.domain.cases import following, queries
 from server.domain.cases.following import Asked, Looked
-from server.domain.cases.looking import Look
+from server.domain.cases.looking import Look, Seen
 from server.domain.cases.machines import (
     CLOSED,
     CROSS_REGION,
@@ -20,6 +21,8 @@ from server.domain.cases.machines import (
     TRACE,
     UNSIGNED,
 )
+from server.domain.cases.price_looking import see_prices
+from server.domain.cases.price_machine import PRICE
 from server.domain.cases.rules import x6_arrived
 from server.domain.review.actions import write_strictly, write_version
 from server.errors import Problem
@@ -29,6 +32,7 @@ from server.policy import Policy
 from server.sync.engine import Sync
 from server.sync.push import Envelope, push_batch
 from server.sync.queries import StoredRecord, children, find_record, find_records, may_open
+from server.values import replace
 
 OVERRIDERS = MARKET | REGION
 MOST = 50
@@ -39,9 +43,10 @@ log = structlog.get_logger()
 
 
 def follow_cases(session: Session, sync: Sync, policy: Policy) -> int:
-    """X5, X6: asks where batches went, says what the answers mean, and ends what ran out.
+    """X5, X6, X15: asks where batches went, says what the answers and the tables mean, and ends
+    what ran out.
 
-    Only cases on which something new bears are looked at; how many were.
+    Only cases and reports on which something new bears are looked at; how many were.
     """
     now, tree = sync.clock.now(), load_tree(session)
     following.note_changes(session, following.rules_now(policy, tree), now)
@@ -66,16 +71,25 @@ def _look_at(sync: Sync, look: Look, asked: Asked) -> Looked:
     if _is_over(case):
         _end_traces(look.session, sync, case)
         return Looked(asked=asked)
-    _ask_logistics(sync, look, case)
-    case = find_records(look.session, [case.id])[case.id]
+    if case.kind == queries.PRICE_REPORT:
+        seen = see_prices(look.session, look.policy, look.tree, case)
+    else:
+        _ask_logistics(sync, look, case)
+        case = find_records(look.session, [case.id])[case.id]
+        seen = _see_case(look, case)
+    version = write(look.session, sync, case, seen.findings) if seen.findings else case.version
+    # What somebody else wrote in between is looked at again.
+    own = version if version <= case.version + 1 else case.version
+    return Looked(asked=asked, version=own, basis=seen.basis)
+
+
+def _see_case(look: Look, case: StoredRecord) -> Seen:
+    """What the traces of a case and the accused's time say."""
     seen = look.see(case, children(look.session, case.id, "batch_trace"))
     found = {**seen.findings, **_new_evidence(look.session, case)}
     if queries.is_unanswered(look.session, case.id):
         found["rebuttal_over"] = True
-    version = write(look.session, sync, case, found) if found else case.version
-    # What somebody else wrote in between is looked at again.
-    own = version if version <= case.version + 1 else case.version
-    return Looked(asked=asked, version=own, basis=seen.basis)
+    return replace(seen, findings=found)
 
 
 def _ask_logistics(sync: Sync, look: Look, case: StoredRecord) -> None:
@@ -116,7 +130,8 @@ def _is_with_the_rep(case: StoredRecord) -> bool:
 
 
 def _is_over(case: StoredRecord) -> bool:
-    return not case.live or CROSS_REGION.is_end(str(case.data.get("state")))
+    machine = PRICE if case.kind == queries.PRICE_REPORT else CROSS_REGION
+    return not case.live or machine.is_end(str(case.data.get("state")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

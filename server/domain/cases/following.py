@@ -1,6 +1,6 @@
 """Which cases are to be looked at again: told by what changed, and remembered until it was done.
 
-What a look finds is not said here.
+A report of prices is followed like a case. What a look finds is not said here.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.clock import to_wire
 from server.db import transaction
-from server.domain.cases.queries import CASE, cases_at_work, unanswered_cases
+from server.domain.cases.queries import FOLLOWED, cases_at_work, unanswered_cases
 from server.domain.cases.tables import LONGEST_NAME, CaseBasis, CaseLook, CasePlace
 from server.domain.goods.rules import batch_key
 from server.domain.goods.tables import GoodsNews
@@ -67,7 +67,8 @@ def customer_name(called: str) -> str:
 
 def rules_now(policy: Policy, tree: RegionTree) -> str:
     """The name of the rules by which cases are looked at: another one for any other rules."""
-    return sha256_hex(canonical({"policy": policy.version, "regions": dict(tree.paths)}))
+    rules = {"policy": policy.version, "regions": dict(tree.paths), "kinds": sorted(FOLLOWED)}
+    return sha256_hex(canonical(rules))
 
 
 def note_changes(session: Session, rules: str, now: datetime) -> int:
@@ -115,9 +116,9 @@ def _read_news(session: Session, rules: str) -> _News | None:
 def _touched(session: Session, changed: Collection[str]) -> tuple[set[str], set[str]]:
     """Cases that changed, themselves or beneath, and names on which others may rest."""
     records = find_records(session, changed)
-    own = {one.id: one.version for one in records.values() if one.kind == CASE}
+    own = {one.id: one.version for one in records.values() if one.kind in FOLLOWED}
     above = {one.parent for one in records.values() if one.parent} - own.keys()
-    beneath = {one.id for one in find_records(session, above).values() if one.kind == CASE}
+    beneath = {one.id for one in find_records(session, above).values() if one.kind in FOLLOWED}
     seen = select(CaseLook.record, CaseLook.version).where(CaseLook.record.in_(sorted(own)))
     written = {row.record for row in session.execute(seen) if own[row.record] == row.version}
     beneath |= {one.parent for one in records.values() if one.parent in own}

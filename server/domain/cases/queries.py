@@ -11,6 +11,9 @@ from server.clock import from_wire
 from server.domain.cases.tables import CaseLook
 
 CASE = "cross_region_case"
+PRICE_REPORT = "price_report"
+FOLLOWED = frozenset({CASE, PRICE_REPORT})
+"""Kinds that the worker holds against the company's tables."""
 
 
 def unanswered_cases(session: Session, *, limit: int) -> tuple[str, ...]:
@@ -33,9 +36,9 @@ def _is_over() -> ColumnElement[bool]:
 
 
 def cases_at_work(session: Session) -> tuple[str, ...]:
-    """Cases that were submitted and wait for somebody of the office."""
+    """Cases and reports that were submitted and wait for somebody of the office."""
     before = Item.task.in_(("unsigned", "mend"))
-    at_work = (Item.kind == CASE) & ~before & Item.closed_at.is_(None)
+    at_work = Item.kind.in_(sorted(FOLLOWED)) & ~before & Item.closed_at.is_(None)
     return tuple(session.scalars(select(Item.record).where(at_work).distinct()))
 
 
