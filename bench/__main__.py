@@ -86,7 +86,8 @@ def main() -> int:
     """Runs everything; the exit status says only whether it could be run."""
     asked = read_arguments()
     if asked.uploads:
-        return photos.run(asked.runs, asked.photos, told=asked.json)
+        systems = asked.systems or photos.SYSTEMS
+        return photos.run(asked.runs, asked.photos, wanted=systems, told=asked.json)
     with (
         tempfile.TemporaryDirectory(prefix="fieldstamp-bench-") as folder,
         postgresql(Path(folder)) as database,

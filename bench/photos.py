@@ -9,8 +9,8 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from bench.cards import new_id
 from bench.carriers import CARRIERS, Load, Photo, Trip, send_all
 from bench.fieldstamp import Device, Running
 from bench.processes import ROOT, cpu_seconds
+from bench.stores import postgresql
 
 MEGABYTE = 1024 * 1024
 PHOTO_BYTES = 3 * MEGABYTE
@@ -29,7 +30,7 @@ COUNT, QUICK_COUNT = 100, 24
 PIECES = {"whole": PHOTO_BYTES, "512_kb": 512 * 1024}
 GOALS = {"whole": 1.5, "512_kb": 2.0}
 MEMORY_GOAL_MB = 16.0
-OURS, REFERENCE = "fieldstamp", "tus_server"
+OURS, OURS_PG, REFERENCE = SYSTEMS = ("fieldstamp", "fieldstamp_pg", "tus_server")
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Peer:
     port: int
     path: str
     pids: tuple[int, ...]
+    """The server's first process, and then those that work for it, as a database does."""
     folder: Path
     devices: list[Device] = field(default_factory=list)
     """One a carrier; none where the server knows no devices."""
@@ -116,10 +118,18 @@ def _hash(path: Path) -> str:
 
 
 @contextmanager
-def _ours(folder: Path) -> Iterator[Peer]:
+def _on_sqlite(folder: Path) -> Iterator[Peer]:
     url = f"sqlite:///{folder / 'store.sqlite'}"
     with fieldstamp.serve(folder, url, database=(), threads="400") as server:
         yield _peer(folder, server)
+
+
+@contextmanager
+def _on_postgresql(folder: Path) -> Iterator[Peer]:
+    with postgresql(folder) as database:
+        url, pids = database.create_database(), (database.pid,)
+        with fieldstamp.serve(folder, url, database=pids, threads="400") as server:
+            yield _peer(folder, server)
 
 
 def _peer(folder: Path, server: Running) -> Peer:
@@ -133,9 +143,23 @@ def _reference(folder: Path, modules: Path) -> Iterator[Peer]:
         yield Peer(port, "/files", (pid,), folder / "files")
 
 
+Start = Callable[[Path], AbstractContextManager[Peer]]
+OWN: dict[str, Start] = {OURS: _on_sqlite, OURS_PG: _on_postgresql}
+
+
+def find_systems(wanted: Sequence[str]) -> dict[str, Start]:
+    """How each of ``wanted`` is started. Raises :class:`tusnode.Missing`."""
+    starts = dict(OWN)
+    if REFERENCE in wanted:
+        modules = tusnode.install(ROOT / ".dev" / "bench-tus")
+        starts[REFERENCE] = lambda folder: _reference(folder, modules)
+    return {name: starts[name] for name in wanted}
+
+
 def _processes(peer: Peer) -> list[psutil.Process]:
-    found = [psutil.Process(pid) for pid in peer.pids]
-    return found + [child for one in found for child in one.children(recursive=True)]
+    """Of the server alone: a database's keep what they read in memory that they share."""
+    first = psutil.Process(peer.pids[0])
+    return [first, *first.children(recursive=True)]
 
 
 def _begin_peaks(processes: list[psutil.Process]) -> dict[int, float]:
@@ -173,13 +197,13 @@ Turn = dict[str, dict[str, Sent]]
 """System → way of sending → what was measured, all within one run."""
 
 
-def _run_once(modules: Path, count: int, number: int) -> Turn:
+def _run_once(systems: Mapping[str, Start], count: int, number: int) -> Turn:
     found: Turn = {}
-    for name in (OURS, REFERENCE):
+    for name, start in systems.items():
         print(f"run {number}: {name}", file=sys.stderr, flush=True)
         folder = Path(tempfile.mkdtemp(prefix="fieldstamp-bench-"))
         try:
-            with _ours(folder) if name == OURS else _reference(folder, modules) as peer:
+            with start(folder) as peer:
                 send_all(peer.load(CARRIERS, PHOTO_BYTES, seed=10_000_000))
                 found[name] = {
                     way: _measure(peer, count, piece, seed=1_000_000 * place)
@@ -190,14 +214,14 @@ def _run_once(modules: Path, count: int, number: int) -> Turn:
     return found
 
 
-def run(runs: int, count: int, *, told: Path | None) -> int:
-    """Measures both systems ``runs`` times and prints the report; 1 where nothing could be."""
+def run(runs: int, count: int, *, wanted: Sequence[str], told: Path | None) -> int:
+    """Measures ``wanted`` systems ``runs`` times and prints the report; 1 where one cannot be."""
     try:
-        modules = tusnode.install(ROOT / ".dev" / "bench-tus")
+        systems = find_systems(wanted)
     except tusnode.Missing as missing:
         print(f"not measured: {missing}")
         return 1
-    turns = [_run_once(modules, count, number) for number in range(1, runs + 1)]
+    turns = [_run_once(systems, count, number) for number in range(1, runs + 1)]
     print(as_text(turns))
     if told:
         told.write_bytes(orjson.dumps([_plain(turn) for turn in turns]))
@@ -215,21 +239,24 @@ def as_text(turns: list[Turn]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for way in PIECES:
-        for name in (OURS, REFERENCE):
+        for name in turns[0]:
             sent = [turn[name][way] for turn in turns]
             told = ("rate", "p95", "cpu", "grown")
             values = [statistics.median(getattr(one, name) for one in sent) for name in told]
             lines.append(f"| {way} | {name} | " + " | ".join(f"{v:.1f}" for v in values) + " |")
-    return "\n".join([*lines, "", *_goals(turns)])
+    goals = [line for name in OWN if name in turns[0] for line in _goals(turns, name)]
+    return "\n".join([*lines, "", *goals])
 
 
-def _goals(turns: list[Turn]) -> Iterator[str]:
-    for way, goal in GOALS.items():
-        ratios = [turn[OURS][way].rate / turn[REFERENCE][way].rate for turn in turns]
+def _goals(turns: list[Turn], name: str) -> Iterator[str]:
+    for way, goal in GOALS.items() if REFERENCE in turns[0] else ():
+        ratios = [turn[name][way].rate / turn[REFERENCE][way].rate for turn in turns]
         median = statistics.median(ratios)
-        yield f"{way}: {median:.2f} x the reference, goal {goal}: {_word(median >= goal)}"
-    most = max(turn[OURS][way].grown for turn in turns for way in PIECES)
-    yield f"memory: idle + {most:.1f} MB, goal {MEMORY_GOAL_MB}: {_word(most <= MEMORY_GOAL_MB)}"
+        word = _word(median >= goal)
+        yield f"{name}, {way}: {median:.2f} x the reference, goal {goal}: {word}"
+    most = max(turn[name][way].grown for turn in turns for way in PIECES)
+    word = _word(most <= MEMORY_GOAL_MB)
+    yield f"{name}, memory: idle + {most:.1f} MB, goal {MEMORY_GOAL_MB}: {word}"
 
 
 def _word(reached: bool) -> str:
