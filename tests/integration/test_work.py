@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -10,11 +10,14 @@ import pytest
 from flask import Flask
 from huey import Huey
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from server.db import transaction
 from server.extensions import db
+from server.media.engine import Media
+from server.media.pictures import examine_blob, list_unexamined
 from server.settings import Settings
-from server.work import rounds
+from server.work import rounds, worker
 from server.work.queue import JsonSerializer, open_queue, register, send_wake_up
 from server.work.worker import EveryFewSeconds
 from tests.pictures import draw
@@ -98,6 +101,57 @@ def test_p8_a_step_that_fails_keeps_no_other_from_running(
     rounds.run_pending(app)
     with app.app_context():
         assert db.session.scalar(text("SELECT content FROM blob")) == "readable"
+
+
+def readable() -> int:
+    return int(db.session.scalar(text("SELECT count(*) FROM blob WHERE content = 'readable'")) or 0)
+
+
+def test_p8_many_photos_hold_up_nothing_else_that_is_due(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [rep] = carriers(app)
+    photos = [draw(seed=seed) for seed in range(1, 5)]
+    for content in photos:
+        rep.send(rep.declare(content), content, upload=str(photos.index(content)))
+    monkeypatch.setattr(rounds, "STEP_SECONDS", 0.0)
+    first = list_names(app)[0]
+    monkeypatch.setattr(rounds, "examine_blob", failing_on(first))
+    with app.app_context():
+        for done in (1, 2, 3):
+            rounds.run_round(app)
+            assert readable() == done, "one that fails is no reason to stop, and another one is"
+            db.session.rollback()
+    monkeypatch.undo()
+    rounds.run_pending(app)
+    with app.app_context():
+        assert readable() == len(photos)
+
+
+def list_names(app: Flask) -> list[str]:
+    with app.app_context():
+        return list_unexamined(db.session())
+
+
+def failing_on(bad: str) -> Callable[..., None]:
+    def examine(session: Session, media: Media, sha256: str) -> None:
+        if sha256 == bad:
+            raise OSError("not this one")
+        examine_blob(session, media, sha256)
+
+    return examine
+
+
+def test_one_round_answers_all_hints_before_it_and_another_follows_where_it_found_work(
+    settings: Settings, queue: Huey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [3, 1, 0]
+    monkeypatch.setattr(worker, "run_round", lambda _app: found.pop(0))
+    worker.attend(queue, Flask("any"))
+    for _ in range(5):
+        send_wake_up(settings)
+    assert [run_one(queue) for _ in range(4)] == [True, True, True, False]
+    assert found == []
 
 
 def test_p4_the_round_numbers_what_no_pull_has_numbered(app: Flask) -> None:

@@ -50,14 +50,19 @@ class _Judged:
     weight: int
 
 
-def compare_photos(session: Session, sync: Sync, media: Media, limits: Photos) -> int:
-    """Compares each photo that is to be compared; how many were.
+def compare_photos(
+    session: Session, sync: Sync, media: Media, limits: Photos, *, seconds: float
+) -> int:
+    """Compares photos that are to be compared, for about so many ``seconds``; how many were.
 
     P8: one that fails is left for the next time and stands in nobody's way. Repeated after a
     kill, it writes nothing a second time.
     """
-    done = 0
+    clock, done = media.clock, 0
+    until = clock.monotonic() + seconds
     for asked in list_comparisons(session):
+        if done and clock.monotonic() >= until:
+            break
         try:
             _compare(session, sync, media, asked, limits)
             settle_comparison(session, asked)
