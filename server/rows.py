@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, Table
+from sqlalchemy import CompoundSelect, Select, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
@@ -128,7 +128,7 @@ class Rows:
         return [sorted(keys or ()) for keys in found]
 
 
-def as_text(query: Select[Any]) -> str:
+def as_text(query: Select[Any] | CompoundSelect[Any]) -> str:
     """``query`` in the words that both databases know, with ``?`` in the order of its values."""
     return str(query.compile(dialect=DefaultDialect(paramstyle="qmark")))
 

@@ -9,6 +9,7 @@ from server.clock import Clock
 from server.ids import IdMaker
 from server.media.blobs import BlobStore
 from server.media.disk import DiskBlobs
+from server.media.hashing import RunningHashes
 from server.media.parts import PartFiles
 from server.media.resting import RestingBlobs
 from server.media.s3 import Bucket, open_bucket
@@ -47,6 +48,7 @@ class Media:
     """Hints, after the commit, that the blob with this hash can be looked into; may be lost."""
     turns: Turns
     """Bytes come in on hundreds of threads, which write to the store together."""
+    hashes: RunningHashes = field(default_factory=RunningHashes)
     telling: Together = field(default_factory=Together)
     """Whoever brings the last byte of a photo has its record told; many at once, once for all."""
     prints: PrintMatrix = field(default_factory=PrintMatrix)

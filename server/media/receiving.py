@@ -1,7 +1,6 @@
 """From the pieces of a body to durable bytes, and from durable bytes to a verified blob."""
 
 import errno
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -99,11 +98,14 @@ class _Writer:
     gathered: list[bytes] = field(default_factory=list)
     waiting: int = 0
     """Bytes in ``gathered``."""
-    found: Any = field(default_factory=hashlib.sha256)
-    """The hash of all that was taken."""
+    found: Any = field(init=False)
+    """The hash of all that was taken; None where it is not known, or of no use."""
 
     def __post_init__(self) -> None:
         self.durable = self.part.place
+        self.found = None
+        if not (self.upload.partial or self.upload.joins):
+            self.found = self.media.hashes.take(self.upload.id, place=self.durable)
         self.flushed_at = self.media.clock.monotonic()
         # Many that began together, after a cut for all of them, are not flushed together.
         self.flush_seconds = FLUSH_SECONDS * (0.75 + int(self.upload.id[-2:], 16) / 512)
@@ -113,7 +115,7 @@ class _Writer:
         for piece in pieces:
             self.gathered.append(piece)
             self.waiting += len(piece)
-            if self._is_settled_at_once():
+            if self.found is not None:
                 self.found.update(piece)
             if self.waiting >= WRITE_BYTES:
                 self._write()
@@ -127,10 +129,6 @@ class _Writer:
         if self.part.place - self.durable >= FLUSH_BYTES:
             return True
         return self.media.clock.monotonic() - self.flushed_at >= self.flush_seconds
-
-    def _is_settled_at_once(self) -> bool:
-        """Whether one body has brought all that counts so far, and may bring the whole."""
-        return not (self.durable or self.upload.partial or self.upload.joins)
 
     def _write(self) -> None:
         with self._alone():
@@ -173,7 +171,7 @@ class _Writer:
             with self._alone():
                 self._put()
                 self.part.sync()
-                if whole and self._is_settled_at_once():
+                if whole and self.found is not None:
                     self._conclude()
                 else:
                     self._move_offset("stored" if whole else "open")
@@ -193,9 +191,11 @@ class _Writer:
             lambda turn, _effects: change_row(turn, OURS, self.upload.id, **still, **values),
         )
         self._go_on_from(moved)
+        if state == "open" and self.found is not None:
+            self.media.hashes.keep(self.upload.id, self.found, place=self.part.place)
 
     def _conclude(self) -> None:
-        """What came whole is checked and counted in one: its hash was taken as it came.
+        """What is whole is checked and counted in one: its hash was taken as it came.
 
         M3: where that cannot be noted, nobody shall go on writing to what is a blob by now.
         """
@@ -214,6 +214,8 @@ class _Writer:
     def _place(self) -> Placed | WrongHash | None:
         """None where the store takes no more now: the bytes are safe here, and wait for it."""
         path, found = self.media.parts.path(self.upload.id), self.found.hexdigest()
+        if found != self.upload.sha256:
+            found = None  # M2: nobody's bytes are refused but for what the disk holds
         with suppress(OSError):
             return self.media.originals.put_if_absent(
                 path, sha256=self.upload.sha256, given=True, found=found

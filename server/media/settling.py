@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Table, bindparam, update
 from sqlalchemy.orm import Session
 
-from server.db import transaction
+from server.db import let_go, transaction
 from server.media.engine import Media
 from server.media.queries import Due, find_due
 from server.media.tables import Arrival
@@ -36,7 +36,7 @@ def tell_due(session: Session, media: Media, tell: Tell, *, limit: int = 100) ->
     The record of a photo may come long after its bytes: a create that waits for its parent.
     Requests that come together are told together. Returns how many were told.
     """
-    session.rollback()  # no connection is held while others tell
+    let_go(session)  # no connection is held while others tell
     return media.telling.run(lambda: _tell_all(session, media, tell, limit))
 
 
@@ -63,7 +63,7 @@ def _first_of_each(waiting: Sequence[Due]) -> list[Due]:
 def _note_told(session: Session, media: Media, batch: Sequence[Due], done: Collection[int]) -> None:
     now = media.clock.now()
     with transaction(session):
-        session.execute(
+        session.connection().execute(
             NOTED,
             [
                 {

@@ -101,6 +101,8 @@ class Batch:
     """(record, version) → its data then, of the versions that the batch brings back."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     """(user, record) → the create of that record that was refused, where there is no record."""
+    making: set[tuple[str, str]] = field(default_factory=set)
+    """(user, record) that the batch is still to make, perhaps after a refusal before it."""
 
     def arrival(self, mutation: str) -> str:
         """When ``mutation`` first reached the server."""
@@ -114,6 +116,7 @@ class Batch:
             outcomes=dict(self.outcomes),
             refused=dict(self.refused),
             claims=dict(self.claims),
+            making=set(self.making),
         )
 
     def seen_by(self, sender: Principal, writer: Sender) -> Self:
@@ -130,6 +133,7 @@ class Batch:
         self.outcomes[mutation.id] = decision.outcome
         if mutation.action == "create" and decision.outcome.name == "rejected":
             self.refused[self.sender.user, mutation.record] = mutation.id
+            self.making.discard((self.sender.user, mutation.record))
         for written in decision.writes:
             self.heads[written.head.id] = written.head
         self.claims.update(decision.claims)
@@ -160,9 +164,8 @@ class Batch:
 
     def refused_create(self, record: str) -> str | None:
         """The sender's own create of ``record`` that was refused and not made good since."""
-        if record in self.heads:
-            return None
-        return self.refused.get((self.sender.user, record))
+        mine = (self.sender.user, record)
+        return None if record in self.heads or mine in self.making else self.refused.get(mine)
 
     def is_settled(self, mutation: str) -> bool:
         """Whether a mutation that ``after`` names was received and has a final outcome."""

@@ -71,6 +71,8 @@ class Loaded:
     """Mutations of the batch whose place in their device's chain another one has."""
     past: dict[tuple[str, int], Data] = field(default_factory=dict)
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
+    making: frozenset[str] = frozenset()
+    """Records that the batch makes by mutations which have no final outcome yet."""
     claims: dict[str, Holder] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     """The numbers of the records that the batch makes, by record."""
@@ -131,11 +133,22 @@ def load(
         load_heads(rows, loaded, read)
     load_claims(rows, registry, loaded, concerned)
     loaded.past = past_data(rows, loaded, concerned)
-    made = {one.record for one in mutations if one.action == "create"}
-    loaded.refused = refused_creates(rows, wanted_records - set(loaded.heads) - made)
+    loaded.making = frozenset(_making(loaded, mutations))
+    missing = wanted_records - set(loaded.heads)
+    # What waits may be another person's, whose create of such a record stays refused.
+    asked = missing if loaded.waiting else missing - loaded.making
+    loaded.refused = refused_creates(rows, asked)
     if sender.device is not None:
         load_moved(rows, loaded, sender, device=sender.device)
     return loaded
+
+
+def _making(loaded: Loaded, mutations: Iterable[Mutation]) -> Iterator[str]:
+    """P8: a create that was refused before is sent again in vain."""
+    for one in mutations:
+        known = loaded.known.get(one.id)
+        if one.action == "create" and (known is None or not known.outcome.is_final):
+            yield one.record
 
 
 def past_data(

@@ -252,6 +252,7 @@ def _batch(sync: Sync, envelope: Envelope, loaded: Loaded, *, at: str) -> Batch:
         heads=dict(loaded.heads),
         outcomes={id_: known.outcome for id_, known in loaded.known.items()},
         refused=dict(loaded.refused),
+        making={(envelope.sender.user, record) for record in loaded.making},
         claims=dict(loaded.claims),
         numbers=loaded.numbers,
         past=loaded.past,

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from server.clock import from_wire
+from server.db import looking
 from server.errors import Problem
 from server.people.principal import Principal
+from server.rows import Rows, as_text
 from server.sync.batch import LIVE, told_data
 from server.sync.claims import claims_of
 from server.sync.kinds import Data, RecordKind, Registry
@@ -52,6 +54,12 @@ class StoredVersion:
     """P9: what the device's clocks said; stands beside ``at`` and orders nothing."""
 
 
+ABOVE = select(Record.key, Record.id).subquery()
+WITH_PARENT = select(Record, ABOVE.c.id).outerjoin(ABOVE, ABOVE.c.key == Record.parent)
+NAMED = WITH_PARENT.where(Record.id.in_(bindparam("ids_", expanding=True)))
+"""Put together once: doing so costs more than asking."""
+
+
 def may_open(registry: Registry, reader: Principal, record: StoredRecord) -> bool:
     """P5: by scope, or by an office role that covers the record's region."""
     if record.scopes & reader.scopes:
@@ -73,7 +81,8 @@ def find_record(session: Session, record: str) -> StoredRecord | None:
 
 def find_records(session: Session, records: Iterable[str]) -> dict[str, StoredRecord]:
     """Records by id; ids that name none are left out."""
-    return _read(session, Record.id.in_(sorted(set(records))))
+    found = session.execute(NAMED, {"ids_": sorted(set(records))})
+    return {row.id: _record(row, parent) for row, parent in found}
 
 
 def children(session: Session, record: str, kind: str) -> list[StoredRecord]:
@@ -107,10 +116,7 @@ def kept_about(session: Session, record: str) -> list[StoredRecord]:
 
 
 def _read(session: Session, wanted: Any) -> dict[str, StoredRecord]:
-    above = select(Record.key, Record.id).subquery()
-    rows = session.execute(
-        select(Record, above.c.id).outerjoin(above, above.c.key == Record.parent).where(wanted)
-    )
+    rows = session.execute(WITH_PARENT.where(wanted))
     return {row.id: _record(row, parent) for row, parent in rows}
 
 
@@ -179,23 +185,29 @@ def _version(row: RecordVersion, mutation: str, seal: str, body: str) -> StoredV
     )
 
 
+SENT = as_text(
+    select(MutationRow.body)
+    .join(RecordVersion, RecordVersion.mutation == MutationRow.key)
+    .join(Record, Record.key == RecordVersion.record)
+    .where(Record.id == bindparam("record_"), RecordVersion.version == literal_column("1"))
+    .where(MutationRow.user == bindparam("user_"))
+    .union_all(
+        select(MutationRow.body)
+        .join(Unapplied, Unapplied.mutation == MutationRow.key)
+        .where(Unapplied.record == bindparam("record_"), Unapplied.user == bindparam("user_"))
+    )
+)
+"""What one user sent about a record: its first version, and what was not applied."""
+
+
 def creation_received(session: Session, record: str, user: str) -> Data | None:
     """The values of the create of ``record`` that ``user`` sent, whatever became of it.
 
     None where this server received none from this user.
     """
-    made = (
-        select(MutationRow.body)
-        .join(RecordVersion, RecordVersion.mutation == MutationRow.key)
-        .join(Record, Record.key == RecordVersion.record)
-        .where(Record.id == record, RecordVersion.version == 1, MutationRow.user == user)
-    )
-    kept = (
-        select(MutationRow.body)
-        .join(Unapplied, Unapplied.mutation == MutationRow.key)
-        .where(Unapplied.record == record, Unapplied.user == user)
-    )
-    for body in session.execute(made.union_all(kept)).scalars():
+    with looking(session) as source:
+        bodies = Rows(source).select(SENT, record, user, record, user)
+    for (body,) in bodies:
         mutation = orjson.loads(body)
         if mutation.get("action") == "create":
             values: Data = mutation.get("set", {})

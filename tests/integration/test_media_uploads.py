@@ -1,5 +1,6 @@
 """Uploads over tus, on both databases: what is durable, who may, what is refused."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -361,6 +362,29 @@ def test_open_uploads_of_one_person_are_limited(app: Flask, rep: Carrier) -> Non
     assert int(answer.headers["Retry-After"]) > 0
 
 
+def test_m2_what_one_process_has_seen_from_its_beginning_is_checked_with_its_last_piece(
+    app: Flask, rep: Carrier
+) -> None:
+    photo = rep.declare(CONTENT)
+    url, media = rep.begin(photo, len(CONTENT)), app.extensions["fieldstamp"].media
+    rep.patch(url, 0, CONTENT[:1000])
+    with app.app_context():
+        seen = uploads.find_upload(db.session(), rep.device.user, url.rsplit("/", 1)[1])
+        done = receiving.receive(db.session(), media, seen, [CONTENT[1000:]])
+    assert (done.state, done.received) == ("verified", len(CONTENT))
+
+
+def test_m2_nobody_is_refused_for_a_hash_that_is_not_that_of_the_bytes_on_the_disk(
+    app: Flask, rep: Carrier
+) -> None:
+    photo = rep.declare(CONTENT)
+    url, media = rep.begin(photo, len(CONTENT)), app.extensions["fieldstamp"].media
+    rep.patch(url, 0, CONTENT[:1000])
+    media.hashes.keep(url.rsplit("/", 1)[1], hashlib.sha256(b"of other bytes"), place=1000)
+    assert rep.patch(url, 1000, CONTENT[1000:]).headers["Upload-State"] == "verified"
+    assert state_of(app, photo) == "verified"
+
+
 def test_m4_an_upload_left_between_its_last_byte_and_its_check_is_finished_later(
     app: Flask, rep: Carrier
 ) -> None:
@@ -370,6 +394,7 @@ def test_m4_an_upload_left_between_its_last_byte_and_its_check_is_finished_later
     with app.app_context():
         session = db.session()
         seen = uploads.find_upload(session, rep.device.user, url.rsplit("/", 1)[1])
+        media.hashes.take(seen.id, place=1000)  # as where another process had its beginning
         assert receiving.receive(session, media, seen, [CONTENT[1000:]]).state == "stored"
     assert state_of(app, photo) == "declared"
     run_pending(app)
