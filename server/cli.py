@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from server import cli_policy, migration, serving
+from server import cli_policy, cli_status, migration, serving
 from server.app import create_app, open_store
 from server.casework import absences
 from server.clock import SystemClock
@@ -415,6 +415,7 @@ def replay_hook(hook: str, after: str | None) -> None:
 
 
 cli.add_command(cli_policy.policy)
+cli.add_command(cli_status.status)
 
 
 @cli.group()

@@ -3,14 +3,18 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import func, select, update
 
+from server.cli import cli
 from server.db import transaction
 from server.domain.cases import following
 from server.domain.cases.actions import follow_cases, is_behind
+from server.domain.cases.queries import stuck_looks
 from server.domain.cases.tables import CaseBasis, CaseLook
 from server.people.principal import Principal, Role
 from server.people.regions import load_tree
+from server.settings import Settings
 from server.sync.feed import number_feed
 from server.sync.queries import children
 from server.sync.tables import Record
@@ -159,26 +163,52 @@ def test_x4_what_changed_before_a_crash_is_looked_at_after_it(dispute: Dispute) 
     assert not is_behind(store, dispute.company.services.sync, POLICY)
 
 
+def damage(dispute: Dispute, case: str) -> str:
+    """Leaves of a case what no rule can work with; what it said."""
+    store = dispute.company.store
+    said = store.scalars(select(Record.data).where(Record.id == case)).one()
+    left = f'{{"number":"{dispute.data(case)["number"]}","state":"submitted"}}'
+    with transaction(store):
+        store.execute(update(Record).where(Record.id == case).values(data=left))
+    return said
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_p8_an_administrator_is_told_which_case_cannot_be_looked_at_and_what_to_do(
+    dispute: Dispute, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIELDSTAMP_DATA", str(settings.data))
+    monkeypatch.setenv("FIELDSTAMP_DATABASE", settings.database)
+    found = dispute.submitted()
+    number = dispute.data(found)["number"]
+    assert CliRunner().invoke(cli, ["status"]).exit_code == 0
+    damage(dispute, found)
+    dispute.look()
+    told = CliRunner().invoke(cli, ["status"])
+    assert told.exit_code == 1
+    assert f"cross_region_case {number} ({found}): KeyError (looking.py:" in told.output
+    assert "Open each of them in the back" in told.output
+
+
 def test_p8_a_case_that_cannot_be_looked_at_waits_by_itself_and_is_tried_again(
     dispute: Dispute,
 ) -> None:
     store = dispute.company.store
     broken, sound = dispute.submitted(), dispute.submitted()
-    whole = store.scalars(select(Record.data).where(Record.id == broken)).one()
-    with transaction(store):
-        store.execute(
-            update(Record).where(Record.id == broken).values(data='{"state":"submitted"}')
-        )
+    whole = damage(dispute, broken)
+    broken_at = dispute.company.services.clock.now()
     dispute.look()
     assert dispute.data(sound)["check_points"]
-    assert store.scalar(select(CaseLook.tries).where(CaseLook.record == broken)) == 1
+    (stuck,) = stuck_looks(store)
+    assert (stuck.record, stuck.kind, stuck.tries) == (broken, "cross_region_case", 1)
+    assert (stuck.failure.split(":")[0], stuck.since) == ("KeyError (looking.py", broken_at)
     assert look_once(dispute) == 0
     with transaction(store):
         store.execute(update(Record).where(Record.id == broken).values(data=whole))
     dispute.wait(minutes=1)
     dispute.look()
     assert dispute.data(broken)["check_points"]
-    assert store.scalar(select(CaseLook.tries).where(CaseLook.record == broken)) == 0
+    assert stuck_looks(store) == []
 
 
 def test_p8_a_customer_that_no_table_can_hold_keeps_no_case_from_being_followed(

@@ -3,6 +3,8 @@ device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import structlog
@@ -54,7 +56,7 @@ def follow_cases(session: Session, sync: Sync, policy: Policy) -> int:
     look = Look(session, sync.registry, policy, tree)
     looked = [_try(session, asked, lambda one: _look_at(sync, look, one)) for asked in due]
     following.settle_looks(session, looked, now)
-    return sum(not one.failed for one in looked)
+    return sum(one.failure is None for one in looked)
 
 
 def is_behind(session: Session, sync: Sync, policy: Policy) -> bool:
@@ -173,10 +175,17 @@ def _try(session: Session, asked: Asked, act: Callable[[Asked], Looked]) -> Look
     """P8: one that fails is left for a later time and stands in nobody's way."""
     try:
         return act(asked)
-    except Exception:
+    except Exception as error:
         session.rollback()
         log.exception("case_not_followed", record=asked.record)
-        return Looked(asked=asked, failed=True)
+        return Looked(asked=asked, failure=_said(error))
+
+
+def _said(error: Exception) -> str:
+    """What failed and where; K4: not with which values, for whoever reads it sees no customers."""
+    place = extract_tb(error.__traceback__)[-1]
+    what = error.code if isinstance(error, Problem) else type(error).__name__
+    return f"{what} ({Path(place.filename).name}:{place.lineno})"
 
 
 def write(session: Session, sync: Sync, seen: StoredRecord, values: dict[str, Any]) -> int:

@@ -13,7 +13,13 @@ from sqlalchemy.orm import Session
 from server.clock import to_wire
 from server.db import transaction
 from server.domain.cases.queries import FOLLOWED, cases_at_work, unanswered_cases
-from server.domain.cases.tables import LONGEST_NAME, CaseBasis, CaseLook, CasePlace
+from server.domain.cases.tables import (
+    LONGEST_FAILURE,
+    LONGEST_NAME,
+    CaseBasis,
+    CaseLook,
+    CasePlace,
+)
 from server.domain.goods.rules import batch_key
 from server.domain.goods.tables import GoodsNews
 from server.people.centres import RegionTree
@@ -57,7 +63,8 @@ class Looked(Value, frozen=True):
     asked: Asked
     version: int | None = None
     basis: frozenset[str] = frozenset()
-    failed: bool = False
+    failure: str | None = None
+    """What stopped it."""
 
 
 def customer_name(called: str) -> str:
@@ -186,15 +193,17 @@ def settle_looks(session: Session, looked: Iterable[Looked], now: datetime) -> N
         for row in session.scalars(mine):
             _settle(session, row, told[row.record], now)
         session.flush()
-        _rest(session, [one for one in told.values() if not one.failed])
+        _rest(session, [one for one in told.values() if one.failure is None])
 
 
 def _settle(session: Session, row: CaseLook, one: Looked, now: datetime) -> None:
-    if one.failed:
+    if one.failure is not None:
         row.tries += 1
+        row.failed_at, row.failure = row.failed_at or to_wire(now), one.failure[:LONGEST_FAILURE]
         row.due_at = to_wire(now + min(FIRST_WAIT * 2 ** min(row.tries, 20), LONGEST_WAIT))
         return
-    row.tries, row.version = 0, one.version or 0
+    row.tries, row.failed_at, row.failure = 0, None, None
+    row.version = one.version or 0
     if row.asked == one.asked.asked:
         row.due_at = None
     if one.version is None and row.due_at is None:

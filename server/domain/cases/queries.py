@@ -9,11 +9,46 @@ from sqlalchemy.orm import Session
 from server.casework.tables import Item
 from server.clock import from_wire
 from server.domain.cases.tables import CaseLook
+from server.sync.queries import StoredRecord, find_records
+from server.values import Value
 
 CASE = "cross_region_case"
 PRICE_REPORT = "price_report"
 FOLLOWED = frozenset({CASE, PRICE_REPORT})
 """Kinds that the worker holds against the company's tables."""
+
+
+class Stuck(Value, frozen=True):
+    """P8: a case or report that the worker could not look at, and tries again by itself."""
+
+    record: str
+    kind: str
+    number: str
+    since: datetime
+    tries: int
+    next_at: datetime
+    failure: str
+
+
+def stuck_looks(session: Session) -> list[Stuck]:
+    """What could not be looked at, since longest first."""
+    rows = session.scalars(
+        select(CaseLook).where(CaseLook.failure.is_not(None)).order_by(CaseLook.failed_at)
+    ).all()
+    records = find_records(session, [row.record for row in rows])
+    return [_stuck(row, records[row.record]) for row in rows if row.record in records]
+
+
+def _stuck(row: CaseLook, record: StoredRecord) -> Stuck:
+    return Stuck(
+        record=row.record,
+        kind=record.kind,
+        number=str(record.data.get("number", "")),
+        since=from_wire(str(row.failed_at)),
+        tries=row.tries,
+        next_at=from_wire(str(row.due_at)),
+        failure=str(row.failure),
+    )
 
 
 def unanswered_cases(session: Session, *, limit: int) -> tuple[str, ...]:

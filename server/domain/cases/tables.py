@@ -11,6 +11,7 @@ from server.db import Base
 Key = BigInteger().with_variant(Integer, "sqlite")
 DUE = text("due_at IS NOT NULL")
 LONGEST_NAME = 140
+LONGEST_FAILURE = 200
 
 
 class CasePlace(Base):
@@ -39,6 +40,10 @@ class CaseLook(Base):
     """From when on it shall be looked at; None: nothing has changed since."""
     tries: Mapped[int] = mapped_column(Integer, default=0)
     """Looks that failed, one after the other."""
+    failed_at: Mapped[str | None] = mapped_column(String(30))
+    """When the first of these failed."""
+    failure: Mapped[str | None] = mapped_column(String(LONGEST_FAILURE))
+    """What stopped the last of these, without a word of what the record says."""
 
 
 class CaseBasis(Base):
