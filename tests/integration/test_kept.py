@@ -113,6 +113,30 @@ def test_p6_what_waited_for_a_create_that_is_refused_is_parked_with_it(phone: Ph
     assert held(phone, visit["id"])["data"]["code"] == "depends_on_rejected"
 
 
+def test_p8_what_comes_late_is_told_at_once_that_its_create_was_refused(phone: Phone) -> None:
+    bad = phone.create("customer", {"name": "无类型"})
+    phone.push(bad)
+    visit = phone.create("visit", {"customer": bad["record"], "purpose": "routine"})
+    [again, told] = phone.push(bad, visit)  # a device sends all of it once more after a restore
+    assert (again["outcome"], again["replay"]) == ("rejected", True)
+    assert told["problem"]["code"] == "depends_on_rejected"
+    assert held(phone, visit["id"])["data"]["under"] == bad["id"]
+
+
+def test_p8_what_waits_is_told_of_its_refused_create_also_where_another_tries_it_in_vain(
+    phone: Phone, manager: Phone
+) -> None:
+    bad = phone.create("customer", {"name": "无类型"})
+    visit = phone.create("visit", {"customer": bad["record"], "purpose": "routine"})
+    about = {"action": "create", "kind": "customer", "record": bad["record"], "base": 0}
+    behind = phone.create("visit", {"customer": bad["record"], "purpose": "sale"})
+    mended = phone.seal({**about, "set": customer(), "after": behind["id"]})
+    phone.push(bad)
+    assert [one["outcome"] for one in phone.push(visit, mended)] == ["waiting", "waiting"]
+    manager.push(manager.seal({**about, "set": {"name": "无类型"}}))
+    assert held(phone, visit["id"])["data"]["code"] == "depends_on_rejected"
+
+
 def test_p6_a_manager_dismisses_what_was_parked_and_nobody_else(
     phone: Phone, manager: Phone
 ) -> None:

@@ -118,6 +118,7 @@ class Ledger:
     ) -> None:
         """Tells the model what has reached the store: a push in its own order, then the rest."""
         self._follow_epoch()
+        self._follow_aging()
         self._follow_floor()
         found, known = self._news(), self.model.state.outcomes
         fresh = {one.id for one in found if one.id not in known}
@@ -159,6 +160,12 @@ class Ledger:
         soon = [at for at in self.model.state.forget(told) if at >= early]
         hold("P4", not soon, f"forgotten before its time: {soon}")
 
+    def _follow_aging(self) -> None:
+        """A sweep decides which; a new version brings back what has aged."""
+        if self.world.plan.swarm.ages:
+            aged, aliases = self.rows("SELECT id FROM record WHERE aged"), self.model.state.aliases
+            self.model.state.aged = frozenset(aliases.get(name, name) for (name,) in aged)
+
     def _news(self) -> list[Stored]:
         rows = self.rows(f"SELECT {COLUMNS} FROM mutation WHERE key > ? ORDER BY key", self.last)
         found = [Stored(*row) for row in rows]
@@ -182,6 +189,7 @@ class Ledger:
     def _settle_waiting(self, found: list[Stored]) -> None:
         """What a sweep has settled: it was decided again, or has waited as long as it may."""
         final = [one for one in found if one.outcome != "waiting"]
+        final.sort(key=lambda one: (one.user, one.device or "", one.writer, one.key))
         for _, own in groupby(final, key=lambda one: (one.user, one.device, one.writer)):
             # What an earlier part has woken is settled by now.
             swept = [one for one in own if one.id in self.model.waiting]

@@ -54,20 +54,21 @@ class Model:
         state.now = now
         state.look_around(sender, told)
         self.looker = (sender.user, batch[0].get("device"), sender.writer)
-        state.making = {one["record"] for one in batch if one["action"] == "create"}
-        for one in batch:
-            if not state.is_final(one["id"]):
-                if one.get("n"):
-                    state.places.setdefault((one["device"], one["n"]), one["id"])
-                self.waiting[one["id"]] = ({"epoch": state.epochs[-1]} | one, sender)
+        news = [one for one in batch if not state.is_final(one["id"])]
+        state.making = {(sender.user, m["record"]) for m in news if m["action"] == "create"}
+        for one in news:
+            if one.get("n"):
+                state.places.setdefault((one["device"], one["n"]), one["id"])
+            self.waiting[one["id"]] = ({"epoch": state.epochs[-1]} | one, sender)
         last = {_group_of(one): one["id"] for one in batch if _group_of(one)}
         for one in batch:
             if one["id"] in self.waiting and last.get(_group_of(one), one["id"]) == one["id"]:
                 self._settle(one)
         self._wake({name for one in batch for name in _brings(one)})
         place_all(self.state)
-        for record in self.state.records.values():
-            record.ever = {**record.ever, **dict.fromkeys(record.scopes, now)}
+        for name, record in self.state.records.items():
+            if name not in self.state.aged:
+                record.ever = {**record.ever, **dict.fromkeys(record.scopes, now)}
 
     def _wake(self, brought: set[str]) -> None:
         """Decides what waited for what was brought, as long as anything moves."""

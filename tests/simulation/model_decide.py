@@ -61,7 +61,7 @@ def _missing(state: State, sender: Sender, names: Sequence[str]) -> Said:
     if state.moved.intersection(names):
         return refused("moved")
     for name in names:
-        gone = name not in state.records and name not in state.making
+        gone = name not in state.records and (sender.user, name) not in state.making
         if gone and (sender.user, name) in state.refused:
             return refused("depends_on_rejected")
     return Said("waiting", awaited=tuple(names))

@@ -66,7 +66,7 @@ def park(state: State, m: Mutation, sender: Sender) -> None:
     state.records[m["id"]] = made
     if m["action"] == "create":
         state.refused[sender.user, m["record"]] = m["id"]
-        state.making.discard(m["record"])
+        state.making.discard((sender.user, m["record"]))
 
 
 def close(state: State, m: Mutation, sender: Sender) -> None:

@@ -80,12 +80,14 @@ class State:
     """(device, n) → the mutation that came first at it."""
     aliases: dict[str, str] = field(default_factory=dict)
     """Id that the server gave a conflict → how it is called here."""
-    making: set[str] = field(default_factory=set)
-    """Records that the batch makes, perhaps after a refusal before it."""
+    making: set[tuple[str, str]] = field(default_factory=set)
+    """(user, record) that the batch is still to make, perhaps after a refusal before it."""
     moved: frozenset[str] = frozenset()
     """Records out of the sender's sight, as the batch began, that were in a scope it held."""
     open: frozenset[str] = frozenset()
     """Of these, the ones of whose loss its device was not told."""
+    aged: frozenset[str] = frozenset()
+    """Records that have left the devices for their age; they move unseen."""
     now: str = ""
 
     def copy(self) -> "State":
