@@ -129,7 +129,7 @@ _UNKNOWN = _kinds.Kind(name="")
 
 def _lane(transaction: Transaction, body: _wire.JsonObject) -> int:
     """By what this change says; where it is silent, by the record as this device has it."""
-    kind = _kinds.read(transaction.text("kinds")).get(body["kind"], _UNKNOWN)
+    kind = _replica.kinds(transaction).get(body["kind"], _UNKNOWN)
     told = dict.fromkeys(body.get("unset", ())) | body.get("set", {})
     if kind.urgent_field is None or kind.urgent_field in told:
         return kind.lane_of(told)
@@ -237,7 +237,7 @@ def _reference(value: Any) -> Any:
 
 
 def _check_kind(transaction: Transaction, intent: Intent, wanted: _wire.JsonObject) -> None:
-    kind = _kinds.read(transaction.text("kinds")).get(intent.kind)
+    kind = _replica.kinds(transaction).get(intent.kind)
     if kind is None or intent.action == "withdraw":
         return
     errors = kind.errors_of(wanted.get("set", {}), whole=intent.action == "create")

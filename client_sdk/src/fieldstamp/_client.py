@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fieldstamp import _kept, _kinds, _outbox, _previews, _replica, _standing, _uploads, _wire
+from fieldstamp import _kept, _outbox, _previews, _replica, _standing, _uploads, _wire
 from fieldstamp._blobs import Blobs, type_of
 from fieldstamp._capture import Base, Intent, Sealer
 from fieldstamp._drafts import Draft, Group
@@ -445,7 +445,7 @@ class Client:
 
     def _parent_field(self, kind: str) -> str:
         with self._store.read() as transaction:
-            known = _kinds.read(transaction.text("kinds")).get(kind)
+            known = _replica.kinds(transaction).get(kind)
         if known is None or known.parent is None:
             raise FieldstampError(f"name the field by which a {kind} names its parent")
         return known.parent

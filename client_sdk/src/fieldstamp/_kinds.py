@@ -20,7 +20,10 @@ class Kind:
     """One declared type of record; its urgent changes go ahead of everything else."""
 
     name: str
-    schema: JsonObject = field(default_factory=dict)
+    whole: str = "{}"
+    """The JSON Schema of a whole record, as sorted JSON."""
+    part: str = "{}"
+    """The same for a change, which may leave out what is required."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     parent: str | None = None
     lane: int = NORMAL
@@ -57,9 +60,12 @@ def read(text: str | None) -> Mapping[str, Kind]:
 
 def _kind(entry: JsonObject) -> Kind:
     urgent_field, urgent_values = _urgent_when(entry.get("lane"))
+    schema = entry.get("schema") or {}
+    part = {name: member for name, member in schema.items() if name != "required"}
     return Kind(
         name=entry["name"],
-        schema=entry.get("schema") or {},
+        whole=json.dumps(schema, sort_keys=True),
+        part=json.dumps(part, sort_keys=True),
         fields=entry.get("fields") or {},
         parent=entry.get("parent"),
         lane=URGENT if entry.get("lane") == "urgent" else NORMAL,
@@ -77,10 +83,7 @@ def _urgent_when(lane: object) -> tuple[str | None, Sequence[Any]]:
 
 
 def _schema_errors(kind: Kind, values: JsonObject, *, whole: bool) -> dict[str, str]:
-    schema = dict(kind.schema)
-    if not whole:
-        schema.pop("required", None)
-    validate = _validator(json.dumps(schema, sort_keys=True))
+    validate = _validator(kind.whole if whole else kind.part)
     if validate is None:
         return {}
     try:

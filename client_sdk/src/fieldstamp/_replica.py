@@ -5,6 +5,7 @@ A pull changes the server's copy and never a pending mutation. Nothing here spea
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fieldstamp import _kinds, _wire
@@ -71,11 +72,12 @@ def apply_page(transaction: Transaction, page: Page) -> int:
     for event, scope in page.events:
         if event == "scope_leave":
             _leave_scope(transaction, scope)
+    put = partial(_put, transaction, epoch=page.epoch, newest=generation(transaction))
     for item in page.items:
         if item.item == "leave":
             _leave(transaction, item.record, item.scope)
         else:
-            _put(transaction, item, epoch=page.epoch)
+            put(item)
     transaction.keep("cursor", page.cursor)
     return len(page.items)
 
@@ -89,8 +91,9 @@ def begin_snapshot(transaction: Transaction) -> None:
 
 def apply_snapshot(transaction: Transaction, page: SnapshotPage) -> None:
     """Marks and replaces; with the last page sweeps what is not marked and goes on from there."""
+    newest = generation(transaction)
     for item in page.items:
-        _put(transaction, item, epoch=page.epoch, whatever_version=True)
+        _put(transaction, item, epoch=page.epoch, newest=newest, whatever_version=True)
     if page.page is not None:
         transaction.keep("snapshot", {"page": page.page})
         return
@@ -121,8 +124,9 @@ def repair_buckets(
 ) -> None:
     """P7: makes the buckets of a scope what the server says they are."""
     named = {item.record for item in items}
+    newest = generation(transaction)
     for item in items:
-        _put(transaction, item, epoch=epoch, whatever_version=True)
+        _put(transaction, item, epoch=epoch, newest=newest, whatever_version=True)
     for (record,) in transaction.rows("SELECT record FROM pair WHERE scope = ?", scope):
         if _bucket(record) in buckets and record not in named:
             _leave(transaction, record, scope)
@@ -139,7 +143,12 @@ def remove_unplaced(transaction: Transaction) -> None:
 
 
 def _put(
-    transaction: Transaction, item: Item, *, epoch: str, whatever_version: bool = False
+    transaction: Transaction,
+    item: Item,
+    *,
+    epoch: str,
+    newest: int,
+    whatever_version: bool = False,
 ) -> None:
     """(record, scope) pairs follow every item; only ``data`` obeys the version."""
     transaction.run("DELETE FROM pair WHERE record = ?", item.record)
@@ -158,13 +167,14 @@ def _put(
         version=item.version,
         epoch=epoch,
         data=None if gone else _wire.dump(item.data).decode(),
+        newest=newest,
         whatever_version=whatever_version,
     )
     transaction.run(
         "UPDATE record SET fed_version = ?, fed_hash = ?, generation = ? WHERE id = ?",
         item.version,
         None if gone else item.hash,
-        generation(transaction),
+        newest,
         item.record,
     )
 
@@ -177,13 +187,15 @@ def write_copy(
     version: int,
     epoch: str,
     data: str | None,
+    newest: int | None = None,
     whatever_version: bool = False,
 ) -> None:
     """Takes the server's copy of a record where it is newer; ``data`` None: it was withdrawn.
 
     P1: versions compare only within an epoch; a copy of another epoch gives way. The data of a
     withdrawn record may have come before with an outcome, under the version of the withdrawal.
-    It marks no row for a snapshot that is under way, which alone says what is live.
+    It marks no row for a snapshot that is under way, which alone says what is live; ``newest`` is
+    its number, where the caller has it.
     """
     transaction.run(
         "INSERT INTO record (id, kind, version, epoch, data, withdrawn, generation)"
@@ -197,7 +209,7 @@ def write_copy(
         epoch,
         data,
         whatever_version,
-        generation(transaction) - 1,
+        (generation(transaction) if newest is None else newest) - 1,
     )
     uncover(transaction, record)
 
@@ -271,8 +283,13 @@ def _members(transaction: Transaction, scope: str) -> list[Row]:
     )
 
 
+def kinds(transaction: Transaction) -> Mapping[str, _kinds.Kind]:
+    """The kinds by name, as the server last described them: large, and another only by its tag."""
+    return transaction.made_of("kinds", "kinds_tag", _kinds.read)
+
+
 def unknown_kinds(transaction: Transaction) -> Mapping[str, int]:
     """How many records are held of kinds that nobody described to this device."""
-    known = _kinds.read(transaction.text("kinds"))
+    known = kinds(transaction)
     counted = transaction.rows("SELECT kind, count(*) FROM record GROUP BY kind")
     return {kind: count for kind, count in counted if known and kind not in known}

@@ -6,9 +6,9 @@ The only module that imports sqlite3. What the tables mean belongs to the module
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fieldstamp._errors import (
     StorageFullError,
@@ -21,6 +21,7 @@ from fieldstamp._schema import STEPS
 from fieldstamp._system import FileLock, flush_leftovers
 
 Row = tuple[Any, ...]
+Made = TypeVar("Made")
 
 _BUSY_MS = 30_000
 
@@ -28,8 +29,9 @@ _BUSY_MS = 30_000
 class Transaction:
     """One transaction; everything asked and written through it is one moment of the store."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, known: dict[str, Any]) -> None:
         self._connection = connection
+        self._known = known
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         """All rows of a query."""
@@ -58,6 +60,19 @@ class Transaction:
         row = self.one("SELECT value FROM meta WHERE name = ?", name)
         return None if row is None else str(row[0])
 
+    def made_of(self, name: str, mark: str, make: Callable[[str | None], Made]) -> Made:
+        """What ``make`` makes of the text under ``name``: once, until the one in ``mark`` changes.
+
+        Both are kept in one transaction. Without a mark it is made each time.
+        """
+        stands = self.text(mark)
+        if stands in {None, "null"}:
+            return make(self.text(name))
+        if self._known.get(mark) != stands:
+            self._known[name], self._known[mark] = make(self.text(name)), stands
+        made: Made = self._known[name]
+        return made
+
     def keep(self, name: str, value: object) -> None:
         """Keeps a JSON value under ``name``."""
         self.run(
@@ -74,6 +89,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = FileLock(path.with_name(path.name + ".lock"))
+        self._known: dict[str, Any] = {}
         try:
             flush_leftovers(path)
         except OSError as error:
@@ -104,7 +120,7 @@ class Store:
         Within an open transaction it is a part of that one.
         """
         if self._connection.in_transaction:
-            yield Transaction(self._connection)
+            yield Transaction(self._connection, self._known)
             return
         with self._transaction("BEGIN") as transaction:
             yield transaction
@@ -124,7 +140,7 @@ class Store:
         with _told_apart():
             try:
                 self._connection.execute(begin)
-                yield Transaction(self._connection)
+                yield Transaction(self._connection, self._known)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
