@@ -1,9 +1,10 @@
 """hello, kinds, push, pull and the fate of one mutation (PROTOCOL *Sync*)."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response, current_app, request
 from marshmallow import fields, validate
 
 from server.api.access import needs, public
@@ -17,7 +18,7 @@ from server.errors import Problem, describe
 from server.extensions import db
 from server.people.principal import Principal
 from server.proof.encoding import sha256_hex
-from server.services import services
+from server.services import Services, services
 from server.settings import Settings
 from server.sync import epochs
 from server.sync.digest import break_down, repair
@@ -31,6 +32,7 @@ from server.sync.wire import MAX_BATCH, PROTOCOL
 
 blueprint = Blueprint("sync", __name__, url_prefix="/v1/sync", description="Records")
 Body = dict[str, Any]
+TOLD = "fieldstamp-kinds"
 
 
 def _limit() -> fields.Integer:
@@ -132,6 +134,25 @@ def _greet(settings: Settings) -> Body:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class ToldKinds:
+    """The kinds in words, and the services that told them."""
+
+    by: Services
+    body: bytes
+    tag: str
+
+
+def _told_kinds(shared: Services) -> ToldKinds:
+    """Put into words once for each policy: each sync of each device asks whether they changed."""
+    told: ToldKinds | None = current_app.extensions.get(TOLD)
+    if told is None or told.by is not shared:
+        body = orjson.dumps(describe_kinds(shared.sync.registry, shared.policy))
+        told = ToldKinds(shared, body, sha256_hex(body)[:32])
+        current_app.extensions[TOLD] = told
+    return told
+
+
 @blueprint.route("/hello", methods=["GET"])
 @public
 @blueprint.response(200)
@@ -145,9 +166,9 @@ def hello() -> Response:
 @blueprint.response(200)
 def kinds(_principal: Principal) -> Response:
     """Every kind and the lists that a device needs offline; cacheable by ETag."""
-    shared = services()
-    answer = _answer(describe_kinds(shared.sync.registry, shared.policy))
-    answer.set_etag(sha256_hex(answer.get_data())[:32])
+    told = _told_kinds(services())
+    answer = Response(told.body, mimetype="application/json")
+    answer.set_etag(told.tag)
     answer.headers["Cache-Control"] = "private, no-cache"
     answer.make_conditional(request)
     return answer
