@@ -109,7 +109,7 @@ class Move:
 
 
 def _folder_of(name: str) -> str:
-    return str(PurePath(name).parent)
+    return name.rpartition("/")[0]
 
 
 class Tree:
@@ -158,10 +158,13 @@ class Tree:
 
     def sync_folder(self, folder: str) -> None:
         """The names in ``folder`` are sure."""
+        left = []
         for move in self._moves:
             if move.is_in(folder):
                 _settle_names(self._sure, move)
-        self._moves = [move for move in self._moves if not move.is_in(folder)]
+            else:
+                left.append(move)
+        self._moves = left
 
     def lose_power(self, dice: Random) -> None:
         """Leaves what is found again; afterwards all of that is sure."""

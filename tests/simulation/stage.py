@@ -5,9 +5,16 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import sqlalchemy
+from sqlalchemy import Engine
+from werkzeug.routing import Rule
+
 from server.api.kinds import describe_kinds
+from server.api.openapi import Blueprint, Surface
 from server.domain import all_kinds
 from server.media import images, pictures
+
+MAKE_ENGINE, MAKE_BUILDER = sqlalchemy.engine_from_config, Rule._compile_builder
 
 
 class Remembered:
@@ -24,21 +31,60 @@ class Remembered:
         return self._told
 
 
+class Engines:
+    """Engines that share what statements look like in SQL; each has connections of its own."""
+
+    def __init__(self) -> None:
+        self._first: Engine | None = None
+
+    def __call__(self, options: dict[str, Any], prefix: str) -> Engine:
+        engine = MAKE_ENGINE(options, prefix)
+        first = self._first = self._first or engine
+        engine.dialect = engine.pool._dialect = first.dialect
+        engine._compiled_cache = first._compiled_cache
+        return engine
+
+
+def remember_builder(rule: Rule, append_unknown: bool = True) -> Any:
+    """What makes addresses of ``rule``, put together once."""
+    asked = (rule.rule, tuple(rule._trace), append_unknown)
+    if rule.defaults or asked not in BUILDERS:
+        BUILDERS[asked] = MAKE_BUILDER(rule, append_unknown)
+    return BUILDERS[asked]
+
+
+def register_plainly(surface: Surface, blueprint: Blueprint) -> None:
+    """Registers ``blueprint``, and does not describe it."""
+    surface._app.register_blueprint(blueprint)
+
+
+def describe_nothing(_surface: Surface, *_given: Any, **_more: Any) -> None:
+    """Nobody here reads the document about the JSON surface."""
+
+
+BUILDERS: dict[Any, Any] = {}
 STAND_INS = {
     "server.app.send_wake_up": lambda _settings: None,
     "server.services.all_kinds": Remembered(all_kinds),
     "server.policies.reading.all_kinds": Remembered(all_kinds),
     "server.api.sync.describe_kinds": Remembered(describe_kinds),
+    "sqlalchemy.engine_from_config": Engines(),
+    "werkzeug.routing.rules.Rule._compile_builder": remember_builder,
+    "server.api.openapi.Surface._init_spec": describe_nothing,
+    "server.api.openapi.Surface.complete": describe_nothing,
+    "server.api.openapi.Surface.register_blueprint": register_plainly,
 }
 
 
 @contextmanager
 def staged() -> Iterator[None]:
-    """Pictures are examined within this process, no wake-up ever reaches a worker, and kinds are
-    made and described once for each policy.
+    """Pictures are examined within this process, no wake-up ever reaches a worker, nothing is
+    described for readers of the JSON surface, and what follows from the program and the policy
+    alone is put together once: kinds, addresses, statements in SQL.
 
     The first is slow and has limits of the machine, the second only saves seconds (the sweep finds
-    all), and the last are values that follow from the policy alone. All have tests of their own.
+    all), and a server that starts anew takes none of the last from its store. All have tests of
+    their own.
     """
     with ExitStack() as stage:
         stage.enter_context(patch.object(pictures, "examine_apart", images.examine))
