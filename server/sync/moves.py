@@ -7,13 +7,13 @@ from server.sync.kinds import Registry
 from server.values import replace
 
 
-def movers(finals: Mapping[str, Head], before: Mapping[str, Head]) -> list[int]:
-    """Keys of the stored records whose place changes."""
-    return [
-        head.key
+def movers(finals: Mapping[str, Head], before: Mapping[str, Head]) -> dict[str, Head]:
+    """The stored records whose own place changes."""
+    return {
+        head.id: head
         for head in finals.values()
         if head.key is not None and head.placement != before[head.id].placement
-    ]
+    }
 
 
 def follow(

@@ -81,7 +81,7 @@ class Writing:
     user: str
     at: str
     moved: dict[str, Head] = field(default_factory=dict)
-    """Records that are written in another place without a new version."""
+    """Records that are in another place now, with or without a new version."""
     keys: dict[str, int] = field(default_factory=dict)
     """Integer keys of records by id."""
     texts: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
@@ -153,13 +153,15 @@ def _write_mutations(
 
 def _take_along(writing: Writing, finals: dict[str, Head]) -> None:
     """Adds to ``finals`` what moves with its parent."""
-    leaving = movers(finals, writing.loaded.heads)
+    writing.moved = movers(finals, writing.loaded.heads)
+    leaving = [head.key for head in writing.moved.values() if head.key is not None]
     if leaving:
         load_below(writing.rows, writing.loaded, leaving)
     # P5: what the batch makes and moves has children in the batch alone.
     if leaving or any(head.key is None and head.version > 1 for head in finals.values()):
-        writing.moved = follow(writing.registry, finals, writing.loaded.heads)
-        finals |= writing.moved
+        followers = follow(writing.registry, finals, writing.loaded.heads)
+        writing.moved |= followers
+        finals |= followers
 
 
 FRESH_COLUMNS = (

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from PIL import Image, ImageEnhance, ImageOps
+from sqlalchemy import select
 
+from server.casework.tables import Item
 from server.domain.evidence import comparing
 from server.domain.evidence.comparing import compare_photos, follow_photos
 from server.extensions import db
@@ -264,6 +266,19 @@ def test_p5_b3_a_match_follows_its_photos(app: Flask, office: Office) -> None:
     assert follow_photos(db.session(), services.sync) == 1
     assert the_match(first).region == office.company.regions["shanghai"]
     assert follow_photos(db.session(), services.sync) == 0
+
+
+def test_p5_b1_who_answers_a_match_is_asked_where_its_photos_have_gone(
+    app: Flask, office: Office
+) -> None:
+    first = hand_in(office.rep("shanghai"), CONTENT)
+    second = hand_in(office.rep("guangzhou"), CONTENT)
+    services: Services = app.extensions["fieldstamp"]
+    match = the_match(first, second).id
+    hand_over(office, second, "shanghai")
+    follow_photos(db.session(), services.sync)
+    [waiting] = db.session.scalars(select(Item).where(Item.record == match))
+    assert waiting.region == office.company.regions["shanghai"]
 
 
 def test_b3_the_heaviest_matches_of_one_photo_are_written_down_and_no_more(
