@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 from flask import Flask
 from sqlalchemy import select, update
 
@@ -15,12 +16,14 @@ from server.media.rehash import rehash_blobs
 from server.media.resting import RestingBlobs
 from server.media.s3 import Bucket, S3Blobs
 from server.media.tables import Blob
+from server.people.tables import AuditEntry
 from server.services import Services
 from server.settings import Settings
 from server.upkeep import backup
 from server.upkeep.verify import verify
 from server.work.rounds import run_pending
 from tests.company import ORIGIN, FixedClock
+from tests.until import LIMIT_SECONDS
 from tests.uploads import Carrier, carriers, sha256_of
 
 CONTENT = b"\xff\xd8\xff" + b"not quite a picture " * 5000
@@ -98,6 +101,28 @@ def test_m4_an_original_comes_to_rest_and_everybody_finds_it_there(
         assert list(verify(db.session(), own.sync, own.media, photos=True)) == []
         found = rehash_blobs(db.session(), own.media, before=own.clock.now(), most_bytes=10**9)
     assert found == {SHA256: None}
+
+
+def fetch(url: str) -> tuple[int, bytes, str]:
+    """Status, bytes and disposition of what anybody gets there, who shows no token."""
+    answer = requests.get(url, timeout=LIMIT_SECONDS)
+    return answer.status_code, answer.content, answer.headers.get("Content-Disposition", "")
+
+
+def test_p5_a_link_to_what_rests_in_the_bucket_names_one_object_and_is_noted(
+    app: Flask, own: Services, rep: Carrier, photo: str
+) -> None:
+    move(app, own)
+    told = rep.client.post(f"/v1/media/{photo}/original/link", headers=rep.device.headers).json
+    assert told is not None
+    url = str(told["url"])
+    assert url.startswith(own.settings.bucket_endpoint)
+    assert fetch(url) == (200, CONTENT, f'attachment; filename="{photo}"')
+    assert fetch(url.replace(SHA256, "0" * 64))[0] == 403
+    assert fetch(url.replace("X-Amz-Expires=60", "X-Amz-Expires=6000"))[0] == 403
+    with app.app_context():
+        seen = db.session.scalars(select(AuditEntry).where(AuditEntry.what == "original_seen"))
+        assert [(one.user, one.record) for one in seen] == [(rep.device.user, photo)]
 
 
 def test_the_worker_moves_what_has_lain_at_hand_for_a_week(

@@ -14,13 +14,13 @@ COUNT = 200
 OVER_THE_WIRE = 12
 
 
-def test_a13_a14_mutated_pictures_harm_no_process_and_half_of_them_are_decoded() -> None:
+def test_attack_13_and_14_mutated_pictures_harm_no_process_and_half_of_them_are_decoded() -> None:
     counts = run_batch(seed=20, count=COUNT)
     assert counts["files"] == COUNT
     assert is_good(counts, 1), counts
 
 
-def test_a13_a14_mutated_pictures_are_kept_with_a_verdict_and_a_healthy_one_is_read(
+def test_attack_13_and_14_mutated_pictures_are_kept_with_a_verdict_and_a_healthy_one_is_read(
     app: Flask,
 ) -> None:
     [rep] = carriers(app)

@@ -17,12 +17,18 @@ from typing import Any
 import pytest
 from flask import Flask
 from PIL import Image
+from sqlalchemy import update
 
+from server.db import transaction
+from server.domain.evidence.actions import tell_arrivals
 from server.extensions import db
+from server.media.settling import tell_again
+from server.media.tables import Blob
+from server.services import Services
 from server.sync.queries import find_record
 from server.work.rounds import run_pending
 from tests.pictures import draw, draw_tagged, png_bomb, png_header
-from tests.uploads import Carrier, carriers
+from tests.uploads import Carrier, carriers, sha256_of
 
 JPEG = draw(1200, 900)
 HEALTHY = draw(640, 480, seed=9)
@@ -125,7 +131,7 @@ def test_bad_input_4_a_png_of_gigapixels_in_two_hundred_bytes(app: Flask, rep: C
     assert verdicts(app, rep, headers) == [("unsupported", "too_many_pixels")] * 3
 
 
-def test_a13_a_real_picture_beyond_the_limit_is_refused_by_its_header(
+def test_attack_13_a_real_picture_beyond_the_limit_is_refused_by_its_header(
     app: Flask, rep: Carrier
 ) -> None:
     whole = saved(Image.new("1", (9_000, 9_000)), "PNG")
@@ -162,7 +168,7 @@ def test_bad_input_7_a_page_or_a_script_named_jpg(app: Flask, rep: Carrier) -> N
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
-def test_bad_input_7_a14_what_is_appended_to_a_picture_is_shown_to_nobody(
+def test_bad_input_7_attack_14_what_is_appended_to_a_picture_is_shown_to_nobody(
     app: Flask, rep: Carrier, format_: str
 ) -> None:
     tail = io.BytesIO()
@@ -176,7 +182,9 @@ def test_bad_input_7_a14_what_is_appended_to_a_picture_is_shown_to_nobody(
     assert b"payload" not in saved(seen.preview, "JPEG")
 
 
-def test_a14_a_picture_under_another_name_is_told_by_its_bytes(app: Flask, rep: Carrier) -> None:
+def test_attack_14_a_picture_under_another_name_is_told_by_its_bytes(
+    app: Flask, rep: Carrier
+) -> None:
     seen = hand_in(app, rep, draw(format="PNG"), type="application/pdf")
     assert (seen.content, seen.data["content_type"]) == ("readable", "image/png")
 
@@ -219,7 +227,9 @@ def test_bad_input_9_of_an_animation_the_first_frame_is_shown(
     assert (red > 200, blue < 50) == (True, True)
 
 
-def test_bad_input_9_a13_an_animation_without_end_is_not_opened(app: Flask, rep: Carrier) -> None:
+def test_bad_input_9_attack_13_an_animation_without_end_is_not_opened(
+    app: Flask, rep: Carrier
+) -> None:
     frames = [Image.new("L", (2, 2), level % 256) for level in range(501)]
     film = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
     assert verdicts(app, rep, [film]) == [("unsupported", "too_many_frames")]
@@ -277,6 +287,37 @@ def test_bad_input_11_a_heic_on_a_server_without_the_extra_says_what_is_missing(
     command = [sys.executable, "-c", WITHOUT_HEIC]
     done = subprocess.run(command, input=draw_heic(), capture_output=True, check=True)
     assert done.stdout == b"unsupported needs_heic"
+
+
+def test_bad_input_11_a_heic_that_lacked_the_extra_is_looked_into_once_it_is_there(
+    app: Flask, rep: Carrier
+) -> None:
+    heic = draw_heic()
+    photo = rep.declare(heic)
+    assert rep.send(photo, heic).status_code == 204
+    look_without_heic(app, sha256_of(heic))
+    assert said_of(app, photo) == ("unsupported", "needs_heic")
+    run_pending(app)
+    assert said_of(app, photo) == ("readable", None)
+    assert rep.read(photo, "preview").status_code == 200
+
+
+def look_without_heic(app: Flask, sha256: str) -> None:
+    """What a worker without the extra notes and tells."""
+    own: Services = app.extensions["fieldstamp"]
+    lacks = {"content": "unsupported", "reason": "needs_heic", "type": "image/heic"}
+    with app.app_context():
+        with transaction(db.session()):
+            db.session.execute(update(Blob).values(**lacks))
+            tell_again(db.session(), own.media, sha256)
+        tell_arrivals(db.session(), own.sync, own.media)
+
+
+def said_of(app: Flask, photo: str) -> tuple[str, str | None]:
+    with app.app_context():
+        record = find_record(db.session(), photo)
+    assert record is not None
+    return record.data["content"], record.data.get("content_reason")
 
 
 def test_bad_input_12_the_narrowest_and_the_oddest_pictures(app: Flask, rep: Carrier) -> None:

@@ -1,6 +1,7 @@
-"""Photos on the real server: taken back after it forgot them, and shown again where it matters."""
+"""Photos on the real server: what a device learns of them, what is sent again, what comes back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from server.db import transaction
 from server.extensions import db
 from server.people.principal import Role
 from server.sync.epochs import add_epoch
+from server.sync.queries import history
 from server.work.rounds import run_pending
 from tests.company import Company
 from tests.company import FixedClock as OfficeClock
 from tests.domain.desk import Desk
 from tests.fleet import Fleet, jpeg, shop, synced, visit
+from tests.pictures import png_header
 
 
 @pytest.fixture
@@ -91,6 +94,54 @@ def test_m4_also_an_original_that_the_device_has_freed_is_taken_back(
     assert fresh.get(photo.id)["state"] == "verified"
     services = app.extensions["fieldstamp"]
     assert services.media.originals.head(photo["sha256"]) == len(content)
+
+
+class Spoiling(WsgiTransport):
+    """A line that turns one bit over in each of the first bodies."""
+
+    spoilt = 4
+
+    def send(self, request: Request) -> Response:
+        if request.method == "PATCH" and self.spoilt:
+            self.spoilt -= 1
+            request = replace(request, body=request.body[:-1] + bytes([request.body[-1] ^ 1]))
+        return super().send(request)
+
+
+def test_m4_bytes_that_change_on_the_way_are_refused_and_sent_until_they_are_right(
+    app: Flask, fleet: Fleet, rep: str, company: Company
+) -> None:
+    way = Spoiling(app)
+    device = fleet.enrol(rep, way)
+    content = jpeg(300)
+    photo = device.attach(shop(device), content, tag="store_front")
+    synced(device)
+    changed = [one.changed for one in history(company.store, photo.id)]
+    states = [one["state"][1] for one in changed if "state" in one]
+    assert (way.spoilt, states) == (0, ["declared", "refused", "verified"])
+    assert device.get(photo.id)["state"] == "verified"
+    assert app.extensions["fieldstamp"].media.originals.head(photo["sha256"]) == len(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (jpeg(300)[:-2000], ("damaged", "broken")),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", ("unsupported", "opaque")),
+        (png_header(60_000, 60_000), ("unsupported", "too_many_pixels")),
+    ],
+    ids=["damaged", "a film", "too large"],
+)
+def test_m2_a_device_learns_why_its_photo_is_not_shown(
+    app: Flask, device: Client, content: bytes, said: tuple[str, str]
+) -> None:
+    photo = device.attach(shop(device), content, tag="store_front").id
+    synced(device)
+    run_pending(app)
+    synced(device)
+    told = device.get(photo)
+    assert (told["state"], told["content"], told["content_reason"]) == ("verified", *said)
+    assert device.original(photo) == content
 
 
 def test_v5_guidance_brings_the_photo_it_is_about_back_to_the_device(

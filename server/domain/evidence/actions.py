@@ -70,6 +70,8 @@ def bytes_arrived(session: Session, sync: Sync, batch: Sequence[Due]) -> set[int
 
 
 def _patch(sync: Sync, record: StoredRecord, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What could not be shown for want of a decoder, and can be by now, has no reason any more."""
+    mended = said.get("content") == "readable" and "content_reason" in record.data
     return {
         "id": sync.ids.new(),
         "action": "patch",
@@ -77,6 +79,7 @@ def _patch(sync: Sync, record: StoredRecord, said: Mapping[str, Any]) -> dict[st
         "record": record.id,
         "base": record.version,
         "set": said,
+        "unset": ["content_reason"] if mended else [],
     }
 
 
