@@ -86,12 +86,16 @@ def keep_lost(batch: Batch, mutation: Mutation, head: Head, merged: Merged) -> H
 def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
     """P6: a refused mutation is kept where its sender and whoever holds the target can see it."""
     target = batch.heads.get(mutation.record)
+    planned = _planned(batch, mutation)
     # Nothing more is sent to a revoked device; its manager sees what it handed in.
     scopes = set() if batch.sender.upload_only else {f"user:{batch.sender.user}"}
     region = batch.sender.home_region
     if target is not None:
         scopes |= target.placement.scopes
         region = target.placement.region
+    elif planned is not None:
+        scopes |= planned.scopes
+        region = planned.region
     elif region is not None:
         scopes.add(f"region:{region}")
     fields: Data = {
@@ -119,6 +123,18 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
     )
     kept = created(head, waits=asked_of(batch, head, None))
     return Decision(outcome=outcome, writes=(kept,))
+
+
+def _planned(batch: Batch, mutation: Mutation) -> Placement | None:
+    """P5: where what the office could not make would stand beneath its parent: no device is told
+    more of it than it would have been."""
+    kind = batch.registry.get(mutation.kind)
+    if batch.writer != "office" or kind is None or kind.parent is None or kind.place is not None:
+        return None
+    above = batch.heads.get(str(mutation.set.get(kind.parent)))
+    if above is None:
+        return Placement(scopes=frozenset(), region=batch.sender.home_region)
+    return kind.follow(dict(mutation.set), above.placement)
 
 
 def names_kept(mutation: Mutation) -> list[str]:

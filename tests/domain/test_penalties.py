@@ -330,6 +330,32 @@ def test_p5_x14_no_device_is_told_of_a_penalty_and_only_those_concerned_open_it(
 
 
 @SQLITE
+def test_p5_x14_a_proposal_that_is_refused_in_a_race_is_kept_where_no_device_is_told_of_it(
+    court: Court,
+) -> None:
+    found = court.upheld()
+    warned = {"sort": "warning", "party": "广州某商行", "reason": "首次窜货"}
+    stale = {"case": found, "rests_on": "2020-01-01T00:00:00Z", **warned}
+    told = court.send(
+        court.officer, {"action": "create", "kind": "penalty", "set": stale}, writer="office"
+    )
+    kept = court.record(told["parked"])
+    assert kept.scopes == {"office", f"user:{court.officer.user}"}
+    assert kept.region == court.record(found).region
+
+
+@SQLITE
+def test_p5_x9_a_note_that_is_refused_is_kept_for_its_author_alone(court: Court) -> None:
+    found = court.upheld()
+    about = {"about_kind": "price_report", "about": found, "text": "不要告诉业务员"}
+    told = court.send(
+        court.manager, {"action": "create", "kind": "note", "set": about}, writer="office"
+    )
+    assert told["outcome"] == "rejected"
+    assert court.record(told["parked"]).scopes == {f"user:{court.manager.user}"}
+
+
+@SQLITE
 def test_p5_x14_a_device_creates_no_penalty(court: Court) -> None:
     case = court.upheld()
     values = {"case": case, "sort": "warning", "party": "A", "reason": "B",
