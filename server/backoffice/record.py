@@ -15,7 +15,7 @@ from server.backoffice.portrait import portray
 from server.backoffice.sight import Sight, look_at
 from server.domain.cases.actions import may_override
 from server.domain.cases.checks import RESULTS
-from server.domain.review.noting import takes_notes
+from server.domain.review.noting import reaches_rep, takes_notes
 from server.domain.review.steps import PAUSES
 from server.domain.shapes import Names
 from server.errors import Problem, Words, describe
@@ -79,6 +79,7 @@ def render_record(
         penalties=lists_penalties(principal, sight),
         notable=takes_notes(services().sync, sight.kind.name),
         note_form=services().ids.new(),
+        told_to_rep=reaches_rep(sight.record),
     )
 
 

@@ -12,6 +12,7 @@ from server.work.rounds import run_pending
 from tests.company import Company
 from tests.domain.disputes import Dispute
 from tests.office import Office, Reviewer
+from tests.phone import new_id
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
@@ -70,6 +71,19 @@ def test_x14_a_penalty_is_proposed_on_the_page_of_a_case_and_waits_for_the_gener
     listed = officer.page(f"/records/{case}/penalties")
     assert f"/records/{penalty}" in listed
     assert "In effect" in listed
+
+
+def test_p5_x9_a_note_is_offered_to_the_rep_only_where_a_rep_holds_what_it_is_about(
+    officer: Reviewer, case: str
+) -> None:
+    penalty = propose(officer, case)[1].rpartition("/")[2]
+    assert 'name="for_rep"' in officer.page(f"/records/{case}")
+    page = f"/records/{penalty}"
+    assert 'name="for_rep"' not in officer.page(page)
+    note = {"form": new_id(), "text": "请补拍", "for_rep": "yes"}
+    refused = officer.post(f"{page}/notes", seen=page, **note)
+    assert refused.status_code == 422
+    assert "请补拍" in refused.text
 
 
 def test_x14_finance_writes_down_the_top_up_on_the_page_of_the_penalty(
