@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
@@ -21,5 +23,20 @@ def configure(level: str) -> None:
     )
 
 
+class _Stderr:
+    """Takes lines as long as it can: a full disk beneath the log costs nobody an answer."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+
+STDERR = cast("TextIO", _Stderr())
+
+
 def _open_stderr(*_names: object) -> structlog.WriteLogger:
-    return structlog.WriteLogger(sys.stderr)
+    return structlog.WriteLogger(STDERR)
