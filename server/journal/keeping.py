@@ -3,16 +3,19 @@
 from pathlib import Path
 
 import orjson
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
 from server.clock import Clock, to_wire
 from server.journal import capture, lines
 from server.journal.lines import Change, Head, JournalFault, Line
-from server.journal.tables import JournalEntry, JournalHead
+from server.journal.tables import JournalHead
 
 NAME = "journal.jsonl"
 NOTED = "SELECT name, gone, row FROM journal_entry ORDER BY key"
+TAKEN = "DELETE FROM journal_entry"
+HEAD = "SELECT hash, place FROM journal_head"
+MOVED = "UPDATE journal_head SET hash = ?, place = ?"
 
 
 class StoreJournal:
@@ -73,18 +76,19 @@ class Silence:
 def take_changes(session: Session) -> tuple[Change, ...]:
     """What the triggers noted in this transaction; afterwards nothing is noted."""
     # Asked by every write of the store, so by the shortest way.
-    noted = session.connection().exec_driver_sql(NOTED).all()
+    connection = session.connection()
+    noted = connection.exec_driver_sql(NOTED).all()
     if noted:
-        session.execute(delete(JournalEntry))
+        connection.exec_driver_sql(TAKEN)
     return tuple(Change(name=n, gone=bool(gone), row=orjson.loads(row)) for n, gone, row in noted)
 
 
 def find_head(session: Session) -> Head | None:
     """The line that the store took part in last."""
-    row = session.execute(select(JournalHead.hash, JournalHead.place)).one_or_none()
-    return row and Head(hash=row.hash, place=row.place)
+    row = session.connection().exec_driver_sql(HEAD).one_or_none()
+    return None if row is None else Head(hash=row.hash, place=row.place)
 
 
 def move_head(session: Session, head: Head) -> None:
     """Notes in the same transaction that the store took part in ``head``."""
-    session.execute(update(JournalHead).values(hash=head.hash, place=head.place))
+    session.connection().exec_driver_sql(MOVED, (head.hash, head.place))

@@ -30,9 +30,10 @@ def with_grants(persons: Select[Any], user: ColumnElement[str]) -> Select[Any]:
     )
 
 
+OWN = User.__table__.c
 PERSON = as_text(
-    with_grants(select(*GRANT).select_from(User.__table__), User.__table__.c.id).where(
-        User.__table__.c.id == bindparam("person")
+    with_grants(select(OWN.name, OWN.home_region, OWN.zone, *GRANT), OWN.id).where(
+        OWN.id == bindparam("person")
     )
 )
 """Put together once: doing so costs more than asking."""
@@ -57,17 +58,18 @@ def read_grants(rows: Iterable[Row]) -> tuple[Grant, ...]:
 
 def load_principal(store: Store, user: str, *, device: str | None) -> Principal:
     """Who ``user`` is today, outside any session: for work that waited. *Raises* ``not_found``."""
-    person = store.get(User, user)
-    if person is None:
+    rows = Rows(store).select(PERSON, user)
+    if not rows:
         raise Problem("not_found")
+    name, home_region, zone, *_grant = rows[0]
     bound = store.get(Device, device) if device else None
     return Principal(
-        user=person.id,
-        name=person.name,
+        user=user,
+        name=name,
         session="",
         device=device,
-        grants=load_grants(store, person.id),
-        home_region=person.home_region,
-        zone=person.zone,
+        grants=read_grants(rows),
+        home_region=home_region,
+        zone=zone,
         upload_only=bound is not None and bound.revoked_at is not None,
     )

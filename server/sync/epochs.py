@@ -15,10 +15,14 @@ Reason = Literal["first", "restored", "cursor_ahead"]
 """Why an epoch began: a new store; a backup; a device that knew more than the store does."""
 
 
+NEWEST = "SELECT name, number, started_at FROM epoch ORDER BY number DESC LIMIT 1"
+"""In plain words: every greeting asks, and to put a statement together takes longer than this."""
+
+
 def current_epoch(session: Session) -> str | None:
     """The name of the running epoch; None for a store that nobody has opened yet."""
-    newest = select(Epoch.name).order_by(Epoch.number.desc()).limit(1)
-    return session.execute(newest).scalar_one_or_none()
+    epoch = session.connection().exec_driver_sql(NEWEST).one_or_none()
+    return None if epoch is None else str(epoch.name)
 
 
 def first_epoch(session: Session) -> str:
@@ -28,8 +32,7 @@ def first_epoch(session: Session) -> str:
 
 def changed_at(session: Session) -> datetime | None:
     """When the running epoch took over from an earlier one; None for the first."""
-    newest = select(Epoch).order_by(Epoch.number.desc()).limit(1)
-    epoch = session.scalar(newest)
+    epoch = session.connection().exec_driver_sql(NEWEST).one_or_none()
     return from_wire(epoch.started_at) if epoch and epoch.number > 1 else None
 
 
