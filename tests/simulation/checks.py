@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from fieldstamp import Request, Response, SyncReport
 from server.api.kinds import describe_kinds
 from tests.simulation.fieldwork import MARK
@@ -104,7 +106,7 @@ class Checks:
             self.i7_an_offset_never_falls(answer)
             if answer.status != 200 or "json" not in answer.headers.get("content-type", ""):
                 return
-            told = json.loads(answer.body)
+            told = orjson.loads(answer.body)
             if handed.path == PUSH:
                 self._note_outcomes(told)
             if handed.path in READS[:2] and "items" in told:
@@ -156,13 +158,10 @@ class Checks:
         """What a device must hold, and what it may not have forgotten."""
         if self.world.power.is_down(device.name):
             return
-        was, self.world.power.is_watched = self.world.power.is_watched, True
-        try:
+        with self.looking(), device.open()._store.read():
             self.i1_what_was_saved_is_kept(device)
             self.i3_nothing_leaves_the_queue_without_an_acknowledgement(device)
             self.i5_bytes_stay_until_they_are_verified(device)
-        finally:
-            self.world.power.is_watched = was
 
     def remember(self) -> Known:
         """What a backup is about to hold."""

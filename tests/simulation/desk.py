@@ -2,7 +2,7 @@
 
 import random
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +15,6 @@ from server.people.principal import Principal, Role
 from server.people.tables import Device, RoleGrant, User
 from server.sync.epochs import current_epoch
 from server.sync.push import Envelope, push_batch
-from server.sync.tables import Record
 from tests.simulation.fieldwork import value_for, word
 from tests.simulation.handset import Handset
 
@@ -27,9 +26,19 @@ VERDICTS = ("accepted", "returned", "returned", "rejected")
 OFFICE_FIELDS = {"customer": ("credit_note",), "stall": ("price", "rank")}
 
 
-def _records(session: Session, *kinds: str) -> list[Record]:
-    wanted = select(Record).where(Record.kind.in_(kinds)).order_by(Record.key)
-    return list(session.scalars(wanted))
+class Stands(NamedTuple):
+    """A record as the office sees it."""
+
+    id: str
+    kind: str
+    version: int
+    data: str
+
+
+def _records(world: "World", *kinds: str) -> list[Stands]:
+    marks = ",".join("?" * len(kinds))
+    wanted = f"SELECT id, kind, version, data FROM record WHERE kind IN ({marks}) ORDER BY key"
+    return [Stands(*row) for row in world.site.rows(wanted, *kinds)]
 
 
 def _reviewer(world: "World", session: Session, chance: random.Random) -> Principal:
@@ -39,7 +48,7 @@ def _reviewer(world: "World", session: Session, chance: random.Random) -> Princi
 def decide(world: "World", device: Handset, chance: random.Random) -> None:
     """A reviewer decides on what was on the screen, which may be old by now."""
     with world.site.at_work() as session:
-        found = _records(session, *REVIEWED)
+        found = _records(world, *REVIEWED)
         if not found:
             return
         seen = chance.choice(found[-4:])
@@ -60,7 +69,7 @@ def undo(world: "World", device: Handset, chance: random.Random) -> None:
         decide(world, device, chance)
         world.checks.after_office()
     with world.site.at_work() as session:
-        found = [one for one in _records(session, *REVIEWED) if "decided_by" in one.data]
+        found = [one for one in _records(world, *REVIEWED) if "decided_by" in one.data]
         if not found:
             return
         record = chance.choice(found[-3:]).id
@@ -73,7 +82,7 @@ def undo(world: "World", device: Handset, chance: random.Random) -> None:
 
 
 def _push(
-    world: "World", session: Session, sender: Principal, record: Record, values: Any, base: int
+    world: "World", session: Session, sender: Principal, record: Stands, values: Any, base: int
 ) -> None:
     mutation = {
         "id": world.services.ids.new(),
@@ -91,7 +100,7 @@ def _push(
 def hand_over(world: "World", device: Handset, chance: random.Random) -> None:
     """A customer is handed over to another rep, or to another region."""
     with world.site.at_work() as session:
-        found = _records(session, "customer")
+        found = _records(world, "customer")
         if not found:
             return
         record = chance.choice(found[-6:])
@@ -105,7 +114,7 @@ def hand_over(world: "World", device: Handset, chance: random.Random) -> None:
 def office_edit(world: "World", device: Handset, chance: random.Random) -> None:
     """The office edits a field that it may write, on a version that it saw."""
     with world.site.at_work() as session:
-        found = _records(session, *OFFICE_FIELDS)
+        found = _records(world, *OFFICE_FIELDS)
         if not found:
             return
         record = chance.choice(found[-5:])
@@ -118,7 +127,7 @@ def office_edit(world: "World", device: Handset, chance: random.Random) -> None:
 
 def _settle(world: "World", chance: random.Random, kinds: tuple[str, ...], act: Any) -> None:
     with world.site.at_work() as session:
-        found = [one for one in _records(session, *kinds) if '"state":"open"' in one.data]
+        found = [one for one in _records(world, *kinds) if '"state":"open"' in one.data]
         if not found:
             return
         kept = chance.choice(found).id

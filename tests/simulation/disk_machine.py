@@ -11,6 +11,7 @@ from enum import Enum, auto
 from fnmatch import fnmatch
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from tests.simulation.disk_tree import File, Tree
 
@@ -55,8 +56,7 @@ class Verdict(Enum):
     """A sync is said to be done, and nothing was synced; as if the code had left it out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call that would change what is on the disk."""
 
     point: str

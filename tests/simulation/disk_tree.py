@@ -32,6 +32,8 @@ class File:
     sure: bytearray
     changes: list[Change] = field(default_factory=list)
     is_folder: bool = False
+    is_doubtful: bool = False
+    """A sync has failed."""
 
     def write(self, place: int, data: bytes) -> None:
         """Notes bytes that were written and not synced."""
@@ -43,7 +45,7 @@ class File:
 
     def sync(self) -> None:
         """Everything written so far is sure, but for what a failed sync left in doubt."""
-        if any(change.state == "doubtful" for change in self.changes):
+        if self.is_doubtful:
             for change in self.changes:
                 change.state = "sure" if change.state == "open" else change.state
             return
@@ -55,6 +57,7 @@ class File:
         """A failed sync: what was written may get lost, and a later sync says nothing about it."""
         for change in self.changes:
             change.state = "doubtful" if change.state == "open" else change.state
+            self.is_doubtful = True
 
     def lose_power(self, dice: Random) -> None:
         """Makes sure what is found again."""
@@ -65,10 +68,11 @@ class File:
             elif change.data is not None:
                 _scatter(self.sure, change.place, change.data, dice, luck)
         self.changes.clear()
+        self.is_doubtful = False
 
     def copy(self) -> "File":
         """The same file at this moment."""
-        return File(bytearray(self.sure), list(self.changes), self.is_folder)
+        return File(bytearray(self.sure), list(self.changes), self.is_folder, self.is_doubtful)
 
 
 def _apply(content: bytearray, change: Change) -> None:

@@ -4,7 +4,7 @@ import io
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -18,9 +18,12 @@ from fieldstamp import Request, Response
 from fieldstamp.testing import WsgiTransport
 from server import migration
 from server.app import create_app, open_store
-from server.db import engine_options, prepare, sqlite
+from server.db import engine_options, prepare, sqlite, transaction
 from server.extensions import db
 from server.ids import IdMaker
+from server.outward.delivering import deliver
+from server.outward.following import follow
+from server.outward.hooks import add_hook, list_hooks, replay
 from server.people import rights
 from server.people.principal import Principal
 from server.services import Services
@@ -29,6 +32,7 @@ from server.work.rounds import STEPS
 from tests.company import ORIGIN, Company, FixedClock
 from tests.simulation.kinds import STALL
 from tests.simulation.net import Unanswered
+from tests.simulation.receiver import PLACE, URL, OneLane, Receiver
 from tests.simulation.seen import Seen
 
 KEYS = ("secret.key", "server.key")
@@ -56,15 +60,20 @@ class Site:
     chance: random.Random
     """Its randomness: ids, tokens."""
     seen: Seen
+    receiver: Receiver
     clock: FixedClock = field(default_factory=FixedClock)
     log: list[str] = field(default_factory=list)
     _app: Flask | None = None
     _reader: Any = None
+    _stand: Any = None
+    """The version of the store that is read; its own writes it does not have."""
+    _read: dict[Any, list[Any]] = field(default_factory=dict)
+    _persons: dict[str, Principal] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
         """Settings with the data folder of this run."""
-        return Settings(data=self.folder, origins=(ORIGIN,), log_level="INFO")
+        return Settings(data=self.folder, origins=(ORIGIN,), log_level="INFO", hook_allow=(PLACE,))
 
     @property
     def app(self) -> Flask:
@@ -88,6 +97,10 @@ class Site:
         structlog.configure(
             logger_factory=lambda *_names: structlog.PrintLogger(cast("TextIO", _Lines(self.log)))
         )
+        services: Services = app.extensions["fieldstamp"]
+        lane, network = OneLane(self.receiver), self.receiver.network
+        outward = replace(services.outward, network=network, pool=lane)
+        app.extensions["fieldstamp"] = replace(services, outward=outward)
         open_store(app)
         with app.app_context():
             db.session.remove()
@@ -125,16 +138,28 @@ class Site:
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
         """What stands in the store, read beside the application."""
-        if self._reader is None:
-            path = self.folder / "fieldstamp.sqlite"
-            self._reader = sqlite.connect(path, isolation_level=None)
-        found: list[Any] = self._reader.execute(statement, values).fetchall()
-        return found
+        self._look_for_news()
+        asked = (statement, *values)
+        if asked not in self._read:
+            self._read[asked] = self._reader.execute(statement, values).fetchall()
+        return list(self._read[asked])
 
     def person(self, user: str) -> Principal:
         """Who ``user`` is, with the rights of now."""
-        with self.at_work() as session:
-            return rights.load_principal(session, user, device=None)
+        self._look_for_news()
+        if user not in self._persons:
+            with self.at_work() as session:
+                self._persons[user] = rights.load_principal(session, user, device=None)
+        return self._persons[user]
+
+    def _look_for_news(self) -> None:
+        """Forgets what was read where anybody has committed anything since."""
+        if self._reader is None:
+            path = self.folder / "fieldstamp.sqlite"
+            self._reader, self._stand = sqlite.connect(path, isolation_level=None), None
+        stand = self._reader.execute("PRAGMA data_version").fetchone()
+        if self._stand != stand:
+            self._stand, self._read, self._persons = stand, {}, {}
 
     def company(self, regions: dict[str, str]) -> Company:
         """Builders of users and devices; used within :meth:`at_work`."""
@@ -145,10 +170,28 @@ class Site:
         with self.at_work() as session:
             return STEPS[number % len(STEPS)](session, self.services)
 
+    def add_hook(self) -> None:
+        """The receiver hears of everything from now on."""
+        with self.at_work() as session, transaction(session):
+            add_hook(session, self.services.outward, URL)
+
+    def tell(self) -> None:
+        """The worker takes down what happened, and brings it on its way."""
+        with self.at_work() as session:
+            follow(session, self.services.outward)
+            deliver(session, self.services.outward)
+
+    def replay_events(self) -> None:
+        """Somebody asks for all of it once more."""
+        with self.at_work() as session, transaction(session):
+            for hook in list_hooks(session):
+                replay(session, self.services.outward, hook.id, after=0)
+
     def work_all(self) -> None:
         """Rounds of the worker until nothing is left to do."""
-        while sum(self.work(number) for number in range(len(STEPS))):
-            continue
+        with self.app.app_context():
+            while sum(step(db.session(), self.services) for step in STEPS):
+                continue
 
 
 class _Lines(io.TextIOBase):
