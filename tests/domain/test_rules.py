@@ -432,3 +432,12 @@ def test_the_sender_is_who_made_the_record_whoever_edits_it() -> None:
     record = create("cross_region_case", case(), by=REP)
     manager = dataclasses.replace(person(Role.REGION_MANAGER), user="manager-1")
     assert patch("cross_region_case", record, by=manager, reason="x")["sender"] == "rep-1"
+
+
+@pytest.mark.parametrize("kind", ["product_fault", "faulty_goods_return", "incident"])
+def test_f2_f4_f5_what_goes_on_by_its_evidence_says_under_which_policy(kind: str) -> None:
+    shown = change("photo", photo(parent_kind=kind, parent=CASE), by=REP)
+    sent_back = {"state": "returned", "policy_version": POLICY.version - 1}
+    told = KINDS[kind].fold(sent_back, (shown,))
+    assert told == {"state": "reported", "policy_version": POLICY.version}
+    assert KINDS[kind].fold({**sent_back, **told}, (shown,)) == {"state": "reported"}

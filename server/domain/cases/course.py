@@ -18,7 +18,7 @@ from server.domain.cases.machines import (
 )
 from server.domain.positions import position_flags, with_flags
 from server.domain.review.rules import is_edited, is_newly_decided
-from server.domain.review.steps import b2_step_errors, derive_steps
+from server.domain.review.steps import b2_step_errors, derive_steps, settle_steps
 from server.policy import Policy
 from server.sync.kinds import Change, Data, FieldErrors
 
@@ -123,8 +123,6 @@ def gallery(children: Iterable[Change]) -> set[str]:
 
 def settle(machine: Machine, case: Data, children: Iterable[Change], policy: Policy) -> Data:
     """Where a case goes by what came beneath it; what comes from a device hands it in again."""
-    stands = str(case.get("state", machine.start))
     mended = any(child.before is None and child.by.device for child in children)
-    state = machine.settle(stands, case, conditions(policy, handed_in=mended))
-    moved = state != case.get("state")
-    return {"state": state} | ({"policy_version": policy.version} if moved else {})
+    when = conditions(policy, handed_in=mended)
+    return settle_steps(machine, case, policy=policy, when=when)

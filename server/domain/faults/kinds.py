@@ -5,7 +5,7 @@ from server.domain.declaration import kind_from_schema
 from server.domain.faults import rules
 from server.domain.faults.machines import FAULT, GOODS_RETURN, INCIDENT
 from server.domain.faults.schemas import GoodsReturn, Incident, ProductFault, Survey
-from server.domain.review.steps import b2_step_errors, derive_steps, led_by
+from server.domain.review.steps import b2_step_errors, derive_steps, led_by, settle_steps
 from server.people.principal import MANAGERS, Role
 from server.policy import Policy
 from server.sync.kinds import Change, Data, RecordKind
@@ -16,10 +16,11 @@ OFFICE_ROLES = MANAGERS | {
 }  # fmt: skip
 
 
-def _fold_evidence(machine: Machine, record: Data, children: tuple[Change, ...]) -> Data:
+def _fold_evidence(
+    machine: Machine, record: Data, children: tuple[Change, ...], policy: Policy
+) -> Data:
     """Where a record goes by the evidence that came beneath it."""
-    stands = str(record.get("state", machine.start))
-    return {"state": machine.settle(stands, record, rules.brought(children))}
+    return settle_steps(machine, record, policy=policy, when=rules.brought(children))
 
 
 def product_fault_kind(policy: Policy) -> RecordKind:
@@ -31,7 +32,7 @@ def product_fault_kind(policy: Policy) -> RecordKind:
     def fold(fault: Data, children: tuple[Change, ...]) -> Data:
         disposed = rules.f5_disposed(fault, children)
         told = {"disposed": disposed} if disposed or "disposed" in fault else {}
-        return {**told, **_fold_evidence(FAULT, fault, children)}
+        return {**told, **_fold_evidence(FAULT, fault, children, policy)}
 
     return kind_from_schema(
         ProductFault,
@@ -60,7 +61,7 @@ def goods_return_kind(policy: Policy) -> RecordKind:
         return derive_steps(GOODS_RETURN, change, policy=policy, when=rules.handed_in(change))
 
     def fold(goods_return: Data, children: tuple[Change, ...]) -> Data:
-        return _fold_evidence(GOODS_RETURN, goods_return, children)
+        return _fold_evidence(GOODS_RETURN, goods_return, children, policy)
 
     return kind_from_schema(
         GoodsReturn,
@@ -90,7 +91,7 @@ def incident_kind(policy: Policy) -> RecordKind:
         return derive_steps(INCIDENT, change, policy=policy, when=when, found=found)
 
     def fold(incident: Data, children: tuple[Change, ...]) -> Data:
-        return _fold_evidence(INCIDENT, incident, children)
+        return _fold_evidence(INCIDENT, incident, children, policy)
 
     return kind_from_schema(
         Incident,

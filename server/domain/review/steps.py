@@ -129,6 +129,15 @@ def derive_steps(
     return {**own, **told}
 
 
+def settle_steps(
+    machine: Machine, record: Data, *, policy: Policy, when: Mapping[str, Condition]
+) -> Data:
+    """Where a record goes by what came beneath it, and under which policy it went on."""
+    stands = record.get("state")
+    state = machine.settle(str(stands or machine.start), record, when)
+    return {"state": state} | ({"policy_version": policy.version} if state != stands else {})
+
+
 def _next(machine: Machine, change: Change) -> tuple[str, str | None]:
     """The state that a change leads to before conditions are asked, and the one it came from."""
     if change.before is None:
