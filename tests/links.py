@@ -18,6 +18,7 @@ from tests.company import Company
 from tests.office import Office, Rep
 from tests.phone import new_id
 from tests.pictures import draw
+from tests.uploads import BODY, TUS, metadata
 
 SECRETS = {
     "finder": "王五发现人",
@@ -155,3 +156,25 @@ class Guest:
 
 
 PHOTO = draw()
+
+
+def upload(guest: Guest, photo: str, content: bytes, *pieces: int) -> list[int]:
+    """Sends a photo in pieces that end at ``pieces``; the status of each answer."""
+    made = guest.ask(
+        "POST",
+        "/uploads",
+        headers={
+            **TUS,
+            "Upload-Length": str(len(content)),
+            "Upload-Metadata": metadata({"photo": photo, "upload": photo}),
+        },
+    )
+    assert made.status_code == 201, made.text
+    place = made.headers["Location"].removeprefix(f"/l/{guest.token}")
+    start, told = int(made.headers["Upload-Offset"]), []
+    for end in (*pieces, len(content)):
+        headers = {**TUS, **BODY, "Upload-Offset": str(start)}
+        answer = guest.ask("PATCH", place, headers=headers, data=content[start:end])
+        told.append(answer.status_code)
+        start = end
+    return told

@@ -10,7 +10,7 @@ from server.errors import Problem
 from server.people.principal import Role
 from tests.company import Company, FixedClock
 from tests.faults import HIDDEN, SHOWN, Report
-from tests.links import PHOTO, is_number
+from tests.links import PHOTO, is_number, upload
 from tests.office import Office, Reviewer
 from tests.pictures import draw
 
@@ -38,10 +38,13 @@ def test_f6_what_a_dealer_hands_in_stands_beneath_the_fault_and_leads_it_on(
     guest = report.guest(clerk)
     assert guest.hand_in("明天拍").status_code == 200
     assert report.state() == "photographs"
-    received = guest.hand_in("如图", PHOTO, draw(300)).json
+    pictures = PHOTO, draw(300)
+    received = guest.hand_in("如图", *pictures).json
     assert received is not None
     assert is_number(received["number"])
-    assert report.state() == "opinion"
+    for content, photo in zip(pictures, received["photos"].values(), strict=True):
+        assert upload(guest, photo, content)[-1] == 204
+        assert report.state() == "opinion"
     (work,) = open_work(report.desk.company.store, [report.fault])[report.fault]
     assert (work.role, work.task) == (Role.SALES_DIRECTOR, "opinion")
     words, shown = sorted(report.supplements(), key=lambda one: one.data["photos"])
@@ -51,6 +54,20 @@ def test_f6_what_a_dealer_hands_in_stands_beneath_the_fault_and_leads_it_on(
         report.desk.undo(report.desk.reviewer(), report.fault)
 
 
+def test_f6_photos_that_are_announced_and_have_not_arrived_lead_nothing_on(
+    report: Report, clerk: Reviewer
+) -> None:
+    report.lead("dealer_photographs")
+    guest = report.guest(clerk)
+    received = guest.hand_in("如图", PHOTO).json
+    assert received is not None
+    assert report.state() == "photographs"
+    [photo] = received["photos"].values()
+    assert upload(guest, photo, PHOTO[:-1] + b"\0") == [460]
+    assert report.state() == "photographs"
+    assert report.supplements()[0].data["verified"] == 0
+
+
 @pytest.mark.parametrize(
     ("moves", "state"), [((), "informed"), (("goes",), "on_site")], ids=["nobody yet", "manager"]
 )
@@ -58,9 +75,13 @@ def test_f6_photos_that_the_manager_did_not_ask_for_lead_nothing_on(
     report: Report, clerk: Reviewer, moves: tuple[str, ...], state: str
 ) -> None:
     report.lead(*moves)
-    assert report.guest(clerk).hand_in("如图", PHOTO).status_code == 200
+    guest = report.guest(clerk)
+    received = guest.hand_in("如图", PHOTO).json
+    assert received is not None
+    [photo] = received["photos"].values()
+    assert upload(guest, photo, PHOTO) == [204]
     assert report.state() == state
-    assert len(report.supplements()) == 1
+    assert [one.data["verified"] for one in report.supplements()] == [1]
 
 
 def test_f2_f6_the_manager_still_goes_where_no_photos_come(report: Report) -> None:

@@ -13,11 +13,11 @@ from server.domain.numbers import say_number
 from server.linked import words
 from server.sync.queries import StoredRecord, children
 from tests.company import Company, FixedClock
-from tests.links import LINES, PHOTO, SECRETS, Dispute, Guest
+from tests.links import LINES, PHOTO, SECRETS, Dispute, Guest, upload
 from tests.office import Office
 from tests.phone import new_id
 from tests.pictures import draw, draw_tagged
-from tests.uploads import BODY, TUS, metadata, photo_values
+from tests.uploads import TUS, metadata, photo_values
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
@@ -70,28 +70,6 @@ def photo_states(dispute: Dispute) -> list[str]:
         for one in rebuttals(dispute)
         for photo in children(store, one.id, "photo")
     ]
-
-
-def upload(guest: Guest, photo: str, content: bytes, *pieces: int) -> list[int]:
-    """Sends a photo in pieces that end at ``pieces``; the status of each answer."""
-    made = guest.ask(
-        "POST",
-        "/uploads",
-        headers={
-            **TUS,
-            "Upload-Length": str(len(content)),
-            "Upload-Metadata": metadata({"photo": photo, "upload": photo}),
-        },
-    )
-    assert made.status_code == 201, made.text
-    place = made.headers["Location"].removeprefix(f"/l/{guest.token}")
-    start, told = int(made.headers["Upload-Offset"]), []
-    for end in (*pieces, len(content)):
-        headers = {**TUS, **BODY, "Upload-Offset": str(start)}
-        answer = guest.ask("PATCH", place, headers=headers, data=content[start:end])
-        told.append(answer.status_code)
-        start = end
-    return told
 
 
 def test_x6_the_page_shows_goods_due_time_and_copies(guest: Guest, photos: list[str]) -> None:

@@ -63,10 +63,24 @@ def bytes_arrived(session: Session, sync: Sync, batch: Sequence[Due]) -> set[int
     done = {due.key for due, _, said in news if not said}
     if pushed:
         envelope = Envelope(sender=SERVER, writer="server")
-        results = push_batch(sync, session, envelope, [patch for _, patch in pushed]).results
-        told = zip(pushed, results, strict=True)
+        shown = _first_arrivals(session, sync, [record for _, record, said in news if said])
+        patches = [patch for _, patch in pushed]
+        results = push_batch(sync, session, envelope, [*patches, *shown]).results
+        told = zip(pushed, results, strict=False)
         done |= {due.key for (due, _), result in told if result.get("outcome") in TAKEN}
     return done
+
+
+def _first_arrivals(
+    session: Session, sync: Sync, told: Sequence[StoredRecord]
+) -> list[dict[str, Any]]:
+    """F6: says of what is handed in that evidence of it has arrived, with the telling of that.
+
+    So that whoever it is handed in to goes by what is here, not by what was announced.
+    """
+    above = find_records(session, {one.parent for one in told if one.parent})
+    awaited = [one for one in above.values() if "arrived" in sync.registry.kinds[one.kind].fields]
+    return [_patch(sync, one, {"arrived": True}) for one in awaited if "arrived" not in one.data]
 
 
 def _patch(sync: Sync, record: StoredRecord, said: Mapping[str, Any]) -> dict[str, Any]:

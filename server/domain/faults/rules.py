@@ -31,11 +31,17 @@ def handed_in(change: Change) -> Mapping[str, Condition]:
 
 def brought(children: Collection[Change]) -> Mapping[str, Condition]:
     """When a record goes on by what is written beneath it: evidence of its sender hands in again
-    what was sent back; F6: photos of the dealer stand for the manager's look on site."""
-    fresh = [child for child in children if child.before is None]
-    mended = any(child.by.device for child in fresh)
-    shown = any(child.kind == "fault_supplement" and child.after["photos"] for child in fresh)
+    what was sent back; F6: a photo of the dealer that has arrived stands for the manager's look on
+    site."""
+    mended = any(child.by.device for child in children if child.before is None)
+    shown = any(map(_shows, children))
     return {"handed_in": lambda _data: mended, "photographed": lambda _data: shown}
+
+
+def _shows(child: Change) -> bool:
+    """F6: whether this is the first photo of what a dealer handed in that is verified."""
+    told = child.kind == "fault_supplement" and child.after.get("arrived", False)
+    return told and "arrived" not in (child.before or {}) and child.after["verified"] > 0
 
 
 def f5_amounts(goods_return: Data) -> dict[str, int]:

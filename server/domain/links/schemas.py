@@ -33,4 +33,5 @@ class FaultSupplement(HandedIn):
     fault = shapes.reference(
         "质量问题", "Fault", "product_fault", required=True, rule="frozen", writers=SERVER
     )
+    arrived = shapes.yes_no("已有照片到达", "A photo has arrived", writers=SERVER)
     flags = shapes.flags({})
