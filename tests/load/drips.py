@@ -69,8 +69,9 @@ class Row:
 class Memory:
     """The most memory (unique set size) that some processes and their children had at once."""
 
-    def __init__(self, pids: Sequence[int]) -> None:
+    def __init__(self, pids: Sequence[int], *, every: float = 0.5) -> None:
         self._roots = [psutil.Process(pid) for pid in pids]
+        self._every = every
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self.peak_mb = 0.0
@@ -86,7 +87,7 @@ class Memory:
     def _watch(self) -> None:
         while True:
             self.peak_mb = max(self.peak_mb, self._now())
-            if self._over.wait(0.5):
+            if self._over.wait(self._every):
                 return
 
     def _now(self) -> float:
