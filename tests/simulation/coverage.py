@@ -48,6 +48,7 @@ EXPECTED = {
         "failed": ("full", "broken", "crash"),
         "fate": FATES_TOLD,
         "fault": FAULTS,
+        "hook": ("arrived", "failed", "lost_answer", "silent"),
         "office": OFFICE,
         "op": sorted(OPS),
         "outcome": OUTCOMES,
@@ -58,8 +59,9 @@ EXPECTED = {
 }
 RARE = {
     "fate/delivered_late", "fault/device_cloned", "fault/server_clock_back",
-    "fault/server_clock_years", "office/dismiss", "office/revoke", "op/revoke",
-    "resync/cursor_too_old", "resync/digest_mismatch", "resync/epoch_changed", "rule/union",
+    "fault/server_clock_years", "hook/failed", "hook/lost_answer", "hook/silent",
+    "office/dismiss", "office/revoke", "op/revoke", "resync/cursor_too_old",
+    "resync/digest_mismatch", "resync/epoch_changed", "rule/union",
     *(name for name in EXPECTED if name.startswith("crash/")),
 }  # fmt: skip
 """What a long run must have seen, and a short one may miss."""

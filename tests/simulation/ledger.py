@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -28,6 +29,8 @@ LEFT = (
     "SELECT record.id, scope.name FROM feed JOIN record ON record.key = feed.record"
     " JOIN scope ON scope.key = feed.scope WHERE feed.item = ?"
 )
+DEVICES = 'SELECT id FROM device WHERE "user" = ?'
+MATCHES = "SELECT id, data FROM record WHERE kind = 'claim_match' ORDER BY key"
 TOLD_FOR = timedelta(days=400) - timedelta(days=2)
 """A day counts as a whole, and the server's clock may have been set back."""
 
@@ -241,11 +244,13 @@ class Ledger:
             writer=writer,
             revoked=revoked,
             roles=known.roles,
+            devices=frozenset(one for (one,) in self.rows(DEVICES, user)),
         )
 
     def compare(self) -> None:
         """P6, P7: the heads of the server are what the model says."""
         rows = self.rows("SELECT id, kind, version, state, data FROM record ORDER BY key")
+        self._name_matches()
         heads = {row[0]: row[1:] for row in rows}
         named = {self.model.state.aliases.get(name, name): told for name, told in heads.items()}
         hold("model", named.keys() == self.model.state.records.keys(), self._differ(named))
@@ -258,6 +263,14 @@ class Ledger:
             stands = (kind, version, bool(state), data)
             expected = (record.kind, record.version, record.withdrawn, told)
             hold("model", stands == expected, f"{name}: stands {stands}, expected {expected}")
+
+    def _name_matches(self) -> None:
+        """K2: a match is known by the records that it names."""
+        met: Counter[tuple[str, str]] = Counter()
+        for name, text in self.rows(MATCHES):
+            pair = (json.loads(text)["record"], json.loads(text)["earlier"])
+            self.model.state.aliases[name] = f"match {met[pair]} of {pair[0]} and {pair[1]}"
+            met[pair] += 1
 
     def _differ(self, named: dict[str, Any]) -> str:
         known = self.model.state.records.keys()

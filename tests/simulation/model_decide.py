@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.simulation.model_kept import (
+    claim,
     close,
     keep,
     kept_by,
+    match,
     place,
     restored_by,
     restored_values,
@@ -38,6 +40,8 @@ def refused(code: str) -> Said:
 
 def decide(state: State, m: Mutation, sender: Sender, met: set[str]) -> Said:
     """What becomes of ``m``; what it writes is written. ``met``: merge rules that applied."""
+    if sender.writer == "device" and m["device"] not in sender.devices:
+        return refused("validation")  # P6: what it seals would pass for somebody else's
     if sender.revoked:
         return refused("device_revoked")
     if m.get("after") and not state.is_final(m["after"]):
@@ -183,7 +187,10 @@ def _count(state: State, record: Rec) -> None:
 
 def _write(state: State, m: Mutation, sender: Sender, record: Rec, data: dict[str, Any]) -> None:
     is_new = m["record"] not in state.records
-    data = {**data, **_derived(state, record, data, sender, is_new=is_new)}
+    twins = claim(state, m["record"], record, data)
+    remarks = _remarks(state, record, is_new=is_new) | ({"claim_duplicate"} if twins else set())
+    by_device = sender.writer == "device"
+    data |= derive(record, data, is_new=is_new, by_device=by_device, remarks=remarks)
     names = sorted({*record.data, *data})
     changed = [n for n in names if not is_same(record.data.get(n, GONE), data.get(n, GONE))]
     if not changed and not is_new:
@@ -196,6 +203,8 @@ def _write(state: State, m: Mutation, sender: Sender, record: Rec, data: dict[st
     record.data = data
     state.records[m["record"]] = record
     place(state, record)
+    for twin in twins:
+        match(state, m["record"], twin)
     above = state.records.get(record.parent or "")
     if is_new and sender.writer == "device" and above is not None and above.kind in REVIEWED:
         _hand_in_again(state, above)
@@ -210,13 +219,10 @@ def _hand_in_again(state: State, above: Rec) -> None:
         above.stamps["state"] = (above.version, None, 0, old[0])
 
 
-def _derived(
-    state: State, record: Rec, data: dict[str, Any], sender: Sender, *, is_new: bool
-) -> dict[str, Any]:
+def _remarks(state: State, record: Rec, *, is_new: bool) -> set[str]:
     above, remarks = state.records.get(record.parent or ""), set()
     if above is not None and above.withdrawn:
         remarks.add("parent_withdrawn")
     if above is not None and is_new and record.parent in state.moved:
         remarks.add("moved")
-    by_device = sender.writer == "device"
-    return derive(record, data, is_new=is_new, by_device=by_device, remarks=remarks)
+    return remarks

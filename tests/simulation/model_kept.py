@@ -69,6 +69,44 @@ def park(state: State, m: Mutation, sender: Sender) -> None:
         state.making.discard((sender.user, m["record"]))
 
 
+def claim(state: State, name: str, record: Rec, data: dict[str, Any]) -> list[str]:
+    """K2: the first record to name a key holds it while it lives; those that do, for ``data``."""
+    before, after = keys_of(state, record.kind, record.data), keys_of(state, record.kind, data)
+    for key in before - after:
+        if state.claims.get(key) == name:
+            del state.claims[key]
+    twins = []
+    for key in sorted(after - before):
+        holder = state.claims.get(key, name)
+        if holder != name and not state.records[holder].withdrawn:
+            twins.append(holder)
+        else:
+            state.claims[key] = name
+    return list(dict.fromkeys(twins))
+
+
+def keys_of(state: State, kind: str, data: dict[str, Any]) -> set[tuple[str, ...]]:
+    """The claim keys of a record, as far as their fields are filled in."""
+    keys = set()
+    for names in state.kinds[kind]["claim_keys"]:
+        parts = ["".join(filter(str.isalnum, str(data.get(one) or "").lower())) for one in names]
+        if all(parts):
+            keys.add((kind, *names, *parts))
+    return keys
+
+
+def match(state: State, name: str, twin: str) -> None:
+    """K2: two records that name one key are shown to those who manage their regions."""
+    both = [state.records[one].region for one in (name, twin)]
+    data = {"record": name, "earlier": twin, "state": "open"}
+    scopes = frozenset(f"region:{one}" for one in both if one)
+    made = Rec("claim_match", "", both[1] or both[0], scopes, None, data)
+    made.version, made.made_at = 1, state.now
+    known = [one.data for one in state.records.values() if one.kind == "claim_match"]
+    number = sum((one["record"], one["earlier"]) == (name, twin) for one in known)
+    state.records[f"match {number} of {name} and {twin}"] = made
+
+
 def close(state: State, m: Mutation, sender: Sender) -> None:
     """What was settled is open no longer."""
     for name in kept_by(state, m):

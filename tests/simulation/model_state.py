@@ -26,6 +26,8 @@ class Sender:
     writer: str
     revoked: bool = False
     roles: frozenset[str] = frozenset()
+    devices: frozenset[str] = frozenset()
+    """Those that the server knows as the user's."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,10 @@ class State:
     """(user, record) → the create that was refused."""
     places: dict[tuple[str, int], str] = field(default_factory=dict)
     """(device, n) → the mutation that came first at it."""
+    claims: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Claim key → the record that holds it."""
     aliases: dict[str, str] = field(default_factory=dict)
-    """Id that the server gave a conflict → how it is called here."""
+    """Id that the server gave a record of its own → how it is called here."""
     making: set[tuple[str, str]] = field(default_factory=set)
     """(user, record) that the batch is still to make, perhaps after a refusal before it."""
     moved: frozenset[str] = frozenset()
@@ -103,6 +107,7 @@ class State:
             outcomes=dict(self.outcomes),
             refused=dict(self.refused),
             places=dict(self.places),
+            claims=dict(self.claims),
             aliases=dict(self.aliases),
             making=set(self.making),
         )

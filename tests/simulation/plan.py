@@ -107,6 +107,8 @@ class Swarm:
     fates: dict[str, float]
     ages: bool
     """Whether months and years pass at the server."""
+    is_heard: bool
+    """Whether another system hears of what happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ class Plan:
 def make_plan(seed: int, *, actions: int = ACTIONS) -> Plan:
     """The plan of ``seed``; the same on every machine."""
     chance = random.Random(f"plan {seed}")
-    swarm = _make_swarm(chance)
+    swarm = _make_swarm(chance, is_heard=random.Random(f"heard {seed}").random() < 0.25)
     names, weights = list(swarm.ops), list(swarm.ops.values())
     chosen = chance.choices(names, weights, k=actions)
     return Plan(
@@ -131,7 +133,7 @@ def make_plan(seed: int, *, actions: int = ACTIONS) -> Plan:
     )
 
 
-def _make_swarm(chance: random.Random) -> Swarm:
+def _make_swarm(chance: random.Random, *, is_heard: bool) -> Swarm:
     reps, managers = chance.randint(1, 3), chance.randint(1, 2)
     ops = WORK | {
         name: weight * chance.uniform(0.3, 2.5)
@@ -150,6 +152,7 @@ def _make_swarm(chance: random.Random) -> Swarm:
         ops=ops,
         fates=fates,
         ages=chance.random() < 0.15,
+        is_heard=is_heard,
     )
 
 

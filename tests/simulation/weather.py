@@ -58,6 +58,8 @@ def server_time(world: "World", device: Handset, chance: random.Random) -> None:
 def worker(world: "World", device: Handset, chance: random.Random) -> None:
     """A step of the worker."""
     world.site.work(chance.randrange(60))
+    if world.plan.swarm.is_heard:
+        world.site.tell()
 
 
 def later(world: "World", device: Handset, chance: random.Random) -> None:

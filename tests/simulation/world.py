@@ -27,6 +27,7 @@ from tests.simulation.handset import Chance, Handset
 from tests.simulation.net import Net, Unanswered
 from tests.simulation.plan import Action, Plan
 from tests.simulation.power import Power
+from tests.simulation.receiver import Receiver
 from tests.simulation.seen import Seen
 from tests.simulation.site import KEYS, Site
 from tests.simulation.weather import SERVER
@@ -83,8 +84,10 @@ class World:
         data.mkdir(parents=True)
         for name in ("fieldstamp.sqlite", *KEYS):
             shutil.copy(self.template / name, data / name)
-        self.site = Site(data, random.Random(f"server {self.plan.seed}"), self.seen)
         self.chance = random.Random(0)
+        self.receiver = Receiver(self.seen, lambda: self.chance)
+        entropy = random.Random(f"server {self.plan.seed}")
+        self.site = Site(data, entropy, self.seen, self.receiver)
         self.net = Net(self.seen, self._deliver, self._meanwhile, self.chance)
         self.power = Power(self.seen)
         self.power.add(SERVER, self.disk.server(data))
@@ -103,6 +106,8 @@ class World:
         return [self.regions[name] for name in MARKETS]
 
     def _found(self) -> None:
+        if self.plan.swarm.is_heard:
+            self.site.add_hook()
         with self.site.at_work():
             company = self.site.company(self.regions)
             company.plant_regions()
