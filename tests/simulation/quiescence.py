@@ -17,6 +17,8 @@ ROUNDS = 3
 MOST_REQUESTS = 40
 REASONS = {"waiting", "aside", "stopped", "held"}
 """States in which something may stay, each with its reason for a person."""
+CASEWORK = ("visit", "visit_report", "receipt")
+"""Kinds of which the outside hears."""
 WAITING_IS_OVER = timedelta(days=15)
 Held = dict[str, tuple[str, int, str | None]]
 """Record → kind, version, data."""
@@ -26,6 +28,7 @@ def heal(world: "World") -> None:
     """The faults end; clocks stay as wrong as they are."""
     world.net.fates = {}
     world.net.cut_off.clear()
+    world.receiver.trouble = 0
     world.calm()
     world.seen.tell("healed")
     while world.net.deliver_held():
@@ -37,6 +40,8 @@ def heal(world: "World") -> None:
     world.checks.everything()
     i18_the_server_agrees_with_itself(world)
     l3_no_file_is_left_over(world)
+    if world.plan.swarm.is_heard:
+        l4_what_happened_was_heard(world)
     l5_devices_give_back_their_space(world)
 
 
@@ -152,6 +157,65 @@ def l3_no_file_is_left_over(world: "World") -> None:
     parts = {path.stem for path in (world.site.folder / "uploads").glob("*.part")}
     over = {name for (name,) in world.site.rows("SELECT id FROM upload WHERE state <> 'open'")}
     hold("L3", not parts & over, f"parts: {sorted(parts & over)}")
+
+
+def l4_what_happened_was_heard(world: "World") -> None:
+    """What was queued for the receiver arrived, but for what was given up after its day of tries
+    and comes when it is sent again."""
+    open_ = world.site.rows("SELECT event FROM delivery WHERE settled_at IS NULL")
+    early = world.site.rows(
+        "SELECT event FROM delivery WHERE NOT arrived AND settled_at < expires_at"
+    )
+    hold("L4", not open_ and not early, f"open {open_}, given up early {early}")
+    unheard = _unheard(world, "WHERE delivery.arrived")
+    hold("L4", not unheard, f"said to have arrived: {unheard}")
+    world.site.replay_events()
+    world.site.work_all()
+    unheard = _unheard(world, "WHERE event.seq IS NOT NULL")
+    hold("L4", not unheard, f"did not come when all was sent again: {unheard}")
+    _l4_the_last_state_was_heard(world)
+    _l4_in_order(world)
+
+
+def _unheard(world: "World", which: str) -> list[str]:
+    rows = world.site.rows(
+        f"SELECT event.id FROM event LEFT JOIN delivery ON delivery.event = event.key {which}"
+    )
+    return sorted({name for (name,) in rows} - world.receiver.heard.keys())
+
+
+def _l4_the_last_state_was_heard(world: "World") -> None:
+    """Of each record that waits for no bytes; what was heard before a restore may be newer."""
+    last: dict[str, tuple[int, str]] = {}
+    for one in (told["data"] for told in world.receiver.heard.values()):
+        if "state" in one:
+            told = (one["version"], one["state"])
+            last[one["record"]] = max(told, last.get(one["record"], told))
+    held = {name for (name,) in world.site.rows("SELECT record FROM event WHERE seq IS NULL")}
+    marks = ",".join("?" * len(CASEWORK))
+    rows = world.site.rows(f"SELECT id, state, data FROM record WHERE kind IN ({marks})", *CASEWORK)
+    faults = ("fault/server_put_back", "fault/store_put_back")
+    is_first = not any(world.seen.counts[one] for one in faults)
+    for name, gone, data in rows:
+        stands = "withdrawn" if gone else json.loads(data)["state"]
+        said = last.get(name, (0, None))[1]
+        fine = said == stands if is_first else said is not None
+        hold("L4", fine or name in held, f"{name} is {stands}, last heard of as {said}")
+
+
+def _l4_in_order(world: "World") -> None:
+    """Events of one record are numbered as they happened, each happening once."""
+    rows = world.site.rows(
+        "SELECT type, record, facts FROM event WHERE seq IS NOT NULL ORDER BY seq"
+    )
+    last: dict[str, int] = {}
+    met: set[tuple[str, str, str]] = set()
+    for type_, record, facts in rows:
+        version = json.loads(facts).get("version", last.get(record, 0))
+        hold("L4", version >= last.get(record, 0), f"{record}: {version} after {last.get(record)}")
+        hold("L4", (type_, record, facts) not in met, f"twice: {type_} {record} {facts}")
+        last[record] = version
+        met.add((type_, record, facts))
 
 
 def l5_devices_give_back_their_space(world: "World") -> None:

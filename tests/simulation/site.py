@@ -4,7 +4,7 @@ import io
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -18,9 +18,12 @@ from fieldstamp import Request, Response
 from fieldstamp.testing import WsgiTransport
 from server import migration
 from server.app import create_app, open_store
-from server.db import engine_options, prepare, sqlite
+from server.db import engine_options, prepare, sqlite, transaction
 from server.extensions import db
 from server.ids import IdMaker
+from server.outward.delivering import deliver
+from server.outward.following import follow
+from server.outward.hooks import add_hook, list_hooks, replay
 from server.people import rights
 from server.people.principal import Principal
 from server.services import Services
@@ -29,6 +32,7 @@ from server.work.rounds import STEPS
 from tests.company import ORIGIN, Company, FixedClock
 from tests.simulation.kinds import STALL
 from tests.simulation.net import Unanswered
+from tests.simulation.receiver import PLACE, URL, OneLane, Receiver
 from tests.simulation.seen import Seen
 
 KEYS = ("secret.key", "server.key")
@@ -56,6 +60,7 @@ class Site:
     chance: random.Random
     """Its randomness: ids, tokens."""
     seen: Seen
+    receiver: Receiver
     clock: FixedClock = field(default_factory=FixedClock)
     log: list[str] = field(default_factory=list)
     _app: Flask | None = None
@@ -68,7 +73,7 @@ class Site:
     @property
     def settings(self) -> Settings:
         """Settings with the data folder of this run."""
-        return Settings(data=self.folder, origins=(ORIGIN,), log_level="INFO")
+        return Settings(data=self.folder, origins=(ORIGIN,), log_level="INFO", hook_allow=(PLACE,))
 
     @property
     def app(self) -> Flask:
@@ -92,6 +97,10 @@ class Site:
         structlog.configure(
             logger_factory=lambda *_names: structlog.PrintLogger(cast("TextIO", _Lines(self.log)))
         )
+        services: Services = app.extensions["fieldstamp"]
+        lane, network = OneLane(self.receiver), self.receiver.network
+        outward = replace(services.outward, network=network, pool=lane)
+        app.extensions["fieldstamp"] = replace(services, outward=outward)
         open_store(app)
         with app.app_context():
             db.session.remove()
@@ -160,6 +169,23 @@ class Site:
         """One step of the worker, as a round makes it."""
         with self.at_work() as session:
             return STEPS[number % len(STEPS)](session, self.services)
+
+    def add_hook(self) -> None:
+        """The receiver hears of everything from now on."""
+        with self.at_work() as session, transaction(session):
+            add_hook(session, self.services.outward, URL)
+
+    def tell(self) -> None:
+        """The worker takes down what happened, and brings it on its way."""
+        with self.at_work() as session:
+            follow(session, self.services.outward)
+            deliver(session, self.services.outward)
+
+    def replay_events(self) -> None:
+        """Somebody asks for all of it once more."""
+        with self.at_work() as session, transaction(session):
+            for hook in list_hooks(session):
+                replay(session, self.services.outward, hook.id, after=0)
 
     def work_all(self) -> None:
         """Rounds of the worker until nothing is left to do."""
