@@ -130,6 +130,11 @@ class _Writer:
             return True
         return self.media.clock.monotonic() - self.flushed_at >= self.flush_seconds
 
+    def _is_settled_at_once(self) -> bool:
+        """Whether one body has brought the whole: only then nothing counts yet that is given up
+        with its part file, should what it became not be noted."""
+        return self.durable == 0 and self.found is not None
+
     def _write(self) -> None:
         with self._alone():
             self._put()
@@ -171,7 +176,7 @@ class _Writer:
             with self._alone():
                 self._put()
                 self.part.sync()
-                if whole and self.found is not None:
+                if whole and self._is_settled_at_once():
                     self._conclude()
                 else:
                     self._move_offset("stored" if whole else "open")
@@ -191,11 +196,11 @@ class _Writer:
             lambda turn, _effects: change_row(turn, OURS, self.upload.id, **still, **values),
         )
         self._go_on_from(moved)
-        if state == "open" and self.found is not None:
+        if self.found is not None:
             self.media.hashes.keep(self.upload.id, self.found, place=self.part.place)
 
     def _conclude(self) -> None:
-        """What is whole is checked and counted in one: its hash was taken as it came.
+        """What came whole is checked and counted in one: its hash was taken as it came.
 
         M3: where that cannot be noted, nobody shall go on writing to what is a blob by now.
         """
@@ -213,13 +218,8 @@ class _Writer:
 
     def _place(self) -> Placed | WrongHash | None:
         """None where the store takes no more now: the bytes are safe here, and wait for it."""
-        path, found = self.media.parts.path(self.upload.id), self.found.hexdigest()
-        if found != self.upload.sha256:
-            found = None  # M2: nobody's bytes are refused but for what the disk holds
         with suppress(OSError):
-            return self.media.originals.put_if_absent(
-                path, sha256=self.upload.sha256, given=True, found=found
-            )
+            return _put(self.media, self.upload, self.found)
         return None
 
     def _seen(self) -> dict[str, int]:
@@ -252,14 +252,28 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
         media.parts.create(upload.id)
     with _told_disk():
         try:
-            path = media.parts.path(upload.id)
             # M3: whoever writes to a part does so under its lock and its lease, and nobody has one.
-            placed = media.originals.put_if_absent(path, sha256=upload.sha256, given=True)
+            known = media.hashes.take(upload.id, place=upload.received)
+            placed = _put(media, upload, known)
         except FileNotFoundError:
             give_up(session, media, upload)  # unless another finisher has settled it meanwhile
             return find_upload(session, upload.user, upload.id)
         settled = _settle(session, media, upload, placed, STORED)
     return settled or find_upload(session, upload.user, upload.id)
+
+
+def _put(media: Media, upload: UploadStatus, known: Any) -> Placed | WrongHash:
+    """The bytes of ``upload`` as a blob; ``known`` is their hash, or None.
+
+    M2: nobody's bytes are refused but for what the disk holds.
+    """
+    found = known and known.hexdigest()
+    return media.originals.put_if_absent(
+        media.parts.path(upload.id),
+        sha256=upload.sha256,
+        given=True,
+        found=found if found == upload.sha256 else None,
+    )
 
 
 def _settle(
