@@ -86,6 +86,8 @@ class Ledger:
         self.last = 0
         self._rights: dict[str, Sender] = {}
         """Who made a decision, with the rights of then: a journal brings back both in turn."""
+        self._then: dict[tuple[str, str], Sender] = {}
+        """While a journal is read: user and writer, with the rights that it has come to."""
         self._replays = False
         self._floor = 0
         """How far the feed has forgotten what left and what was withdrawn."""
@@ -98,6 +100,7 @@ class Ledger:
         """The server was put back: what is told now continues ``model``."""
         self.model, self.last, self._replays = model, last, True
         self._floor = self._feed_floor()
+        self._then.clear()
         self.look([])
         self._replays = False
 
@@ -133,6 +136,7 @@ class Ledger:
         for one in found:
             if one.id not in self.model.state.outcomes:
                 sender = self._rights.setdefault(one.id, self._sender(one.user, one.writer))
+                self._then[one.user, one.writer] = sender
                 self.model.arrive([json.loads(one.body)], sender, now=one.received_at)
         self._settle_waiting(found)
         self._compare_outcomes(found)
@@ -224,7 +228,7 @@ class Ledger:
 
     def _today(self, mutation: Mutation, sender: Sender) -> Sender:
         if self._replays and mutation["id"] in self._rights:
-            return self._rights[mutation["id"]]
+            return self._then.get((sender.user, sender.writer), self._rights[mutation["id"]])
         device = mutation.get("device")
         known = self.rows("SELECT 1 FROM device WHERE id = ? AND revoked_at IS NOT NULL", device)
         with self.world.checks.looking():
