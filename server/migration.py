@@ -42,8 +42,12 @@ def is_current(engine: Engine) -> bool:
 
 def knows(revision: str) -> bool:
     """Whether this program can bring a store from ``revision`` to the newest schema."""
-    revisions = ScriptDirectory.from_config(configuration()).walk_revisions()
-    return any(known.revision == revision for known in revisions)
+    return revision in _revisions(str(configuration().get_main_option("script_location")))
+
+
+@cache
+def _revisions(folder: str) -> frozenset[str]:
+    return frozenset(known.revision for known in ScriptDirectory(folder).walk_revisions())
 
 
 def upgrade_within(connection: Connection, revision: str = "head") -> None:
