@@ -61,7 +61,10 @@ class Handset:
     @property
     def id(self) -> str | None:
         """The device id of its store today."""
-        return self.open().status().device
+        with self.open()._store.read() as reading:
+            account = reading.value("account") or {}
+            known = account.get("device") or reading.value("device")
+        return None if known is None else str(known)
 
     @property
     def epoch(self) -> str | None:

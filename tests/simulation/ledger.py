@@ -221,7 +221,7 @@ class Ledger:
         for one in found:
             said = self.model.state.outcomes[one.id]
             fits = said.outcome == one.outcome and said.code == one.code
-            hold("model", fits, f"{one}: the model says {said}")
+            hold("model", fits, "" if fits else f"{one}: the model says {said}")
         for rule in sorted(self.model.met):
             self.seen.note("rule", rule)
         self.model.met.clear()

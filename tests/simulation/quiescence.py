@@ -83,7 +83,7 @@ def find_stuck(world: "World", reasons: set[str]) -> list[str]:
     """L1, P8: what is left and has no reason for it that a person can read."""
     found = []
     for device in world.devices:
-        revoked = _is_revoked(world, device) and device.told
+        revoked = world.is_revoked(device.id) and device.told
         for item in device.open().outbox():
             world.seen.note("left", item.state)
             fine = item.state in reasons and item.reason
@@ -100,7 +100,7 @@ def find_differences(world: "World") -> list[str]:
     found = []
     for device in world.devices:
         mine = held(device.open())
-        if _is_revoked(world, device):
+        if world.is_revoked(device.id):
             due = {} if device.told == "device_revoked" else mine
         else:
             due = _due(world, device)
@@ -108,11 +108,6 @@ def find_differences(world: "World") -> list[str]:
         if mine != due:
             found.append(f"{device.index}: {_differ(mine, due)}")
     return found
-
-
-def _is_revoked(world: "World", device: Handset) -> bool:
-    with world.site.at_work() as session:
-        return world.is_revoked(session, device.id)
 
 
 def _due(world: "World", device: Handset) -> Held:
