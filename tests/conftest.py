@@ -142,6 +142,18 @@ def app(settings: Settings, clock: FixedClock) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def beside(app: Flask, settings: Settings, clock: FixedClock) -> Iterator[Flask]:
+    """Another application on the store and folder of ``app``, as another server process has it."""
+    other = create_app(settings, clock=clock)
+    other.testing = True
+    other.config["PROPAGATE_EXCEPTIONS"] = False
+    yield other
+    with other.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """Sends requests to ``app``."""
     return app.test_client()

@@ -1,6 +1,5 @@
 """The writes of two server processes on one PostgreSQL: two applications stand for them."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier, Event
@@ -9,27 +8,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
 
-from server.app import create_app
 from server.db import AfterCommit
 from server.extensions import db
 from server.media.turns import Turns, Work
-from server.settings import Settings
 from tests.until import LIMIT_SECONDS, until
 
 NOTED = text(
     "INSERT INTO blob (sha256, bytes, placed_at, hashed_at)"
     " VALUES (:sha256, 1, now(), now()) ON CONFLICT DO NOTHING"
 )
-
-
-@pytest.fixture
-def beside(settings: Settings) -> Iterator[Flask]:
-    """Another process on the same store."""
-    app = create_app(settings)
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
 
 
 def run(app: Flask, work: Work[str]) -> str:

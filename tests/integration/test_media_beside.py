@@ -1,0 +1,100 @@
+"""One upload in the hands of two server processes: two applications stand for them."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from server.errors import Problem
+from server.extensions import db
+from server.media import receiving, uploads
+from server.services import Services
+from tests.pictures import draw
+from tests.uploads import Carrier, carriers
+
+CONTENT = draw(900, 700)
+HALF = len(CONTENT) // 2
+
+
+@pytest.fixture
+def rep(app: Flask) -> Carrier:
+    return carriers(app)[0]
+
+
+@pytest.fixture
+def there(beside: Flask, rep: Carrier) -> Carrier:
+    """The same device, which reaches the other process."""
+    return Carrier(beside.test_client(), rep.device, rep.new_id)
+
+
+def write(app: Flask, rep: Carrier, url: str, pieces: Iterator[bytes]) -> None:
+    """Receives ``pieces`` in ``app`` as the newest writer of an upload."""
+    services: Services = app.extensions["fieldstamp"]
+    with app.app_context():
+        session = db.session()
+        seen = uploads.find_upload(session, rep.device.user, url.rsplit("/", 1)[1])
+        leased = uploads.take_over(session, services.media, seen)
+        receiving.receive(session, services.media, leased, pieces)
+
+
+def test_m1_a_writer_stops_when_a_newer_request_reaches_another_process(
+    app: Flask, beside: Flask, rep: Carrier, there: Carrier
+) -> None:
+    photo = rep.declare(CONTENT)
+    url = rep.begin(photo, len(CONTENT))
+
+    def ghost() -> Iterator[bytes]:
+        yield b"\xee" * 1000
+        write(beside, rep, url, iter([CONTENT[:HALF]]))  # the phone is back on another network
+        yield b"\xee" * len(CONTENT[1000:])
+
+    with pytest.raises(Problem) as stopped:
+        write(app, rep, url, ghost())
+    assert stopped.value.code == "offset_mismatch"
+    assert rep.head(url).headers["Upload-Offset"] == str(HALF)
+    assert there.patch(url, HALF, CONTENT[HALF:]).headers["Upload-State"] == "verified"
+    assert rep.read(photo).data == CONTENT
+
+
+def at_once(*sends: Carrier, url: str) -> list[int]:
+    """The statuses of whole PATCHes that begin at the same moment."""
+    start, told = threading.Barrier(len(sends)), list[int]()
+
+    def send(carrier: Carrier) -> None:
+        start.wait()
+        told.append(carrier.patch(url, 0, CONTENT).status_code)
+
+    threads = [threading.Thread(target=send, args=(carrier,)) for carrier in sends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def test_m1_of_patches_at_once_through_two_processes_the_offset_counts_one(
+    app: Flask, beside: Flask, rep: Carrier
+) -> None:
+    photo = rep.declare(CONTENT)
+    url = rep.begin(photo, len(CONTENT))
+    sends = [
+        Carrier(one.test_client(), rep.device, rep.new_id) for one in (app, beside, app, beside)
+    ]
+    assert set(at_once(*sends, url=url)) <= {204, 409, 413, 503}
+    offset = int(rep.head(url).headers["Upload-Offset"])
+    if offset < len(CONTENT):
+        rep.patch(url, offset, CONTENT[offset:])
+    assert rep.head(url).headers["Upload-State"] == "verified"
+    assert rep.read(photo).data == CONTENT
+
+
+def test_m4_an_upload_that_one_process_left_stored_is_finished_by_another_and_once(
+    app: Flask, beside: Flask, rep: Carrier, there: Carrier
+) -> None:
+    photo = rep.declare(CONTENT)
+    url = rep.begin(photo, len(CONTENT))
+    rep.patch(url, 0, CONTENT[:HALF])
+    write(app, rep, url, iter([CONTENT[HALF:]]))
+    assert [one.head(url).headers["Upload-State"] for one in (there, rep)] == ["verified"] * 2
+    assert rep.read(photo).data == there.read(photo).data == CONTENT
