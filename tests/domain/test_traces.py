@@ -176,7 +176,7 @@ def test_p5_x5_where_goods_went_is_not_told_to_the_reps_device(dispute: Dispute)
     dispute.look()
     (trace,) = traces(dispute, found)
     record = dispute.record(trace)
-    assert (record.scopes, record.region) == (frozenset(), dispute.market)
+    assert (record.scopes, record.region) == ({"office"}, dispute.market)
     assert dispute.data(found)["traces"] == [{"trace": trace, "batch": "B-1", "state": "asked"}]
 
 

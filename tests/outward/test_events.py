@@ -308,6 +308,7 @@ def test_a_case_that_goes_through_states_is_decided_by_the_verdict_that_ends_it(
         site.desk.decide(officer, found, verdict)
         site.after(minutes=1)
     assert receiver.types.count(DECIDED) == 1
-    assert receiver.got[-1].event["data"]["verdict"] == "upheld"
-    states = [one.event["data"].get("state") for one in receiver.got[:-1]]
+    told = [one.event["data"] for one in receiver.got if one.event["data"]["record"] == found]
+    assert told[-1]["verdict"] == "upheld"
+    states = [one.get("state") for one in told[:-1]]
     assert states == ["unsigned", "submitted", "notice", "facts", "deciding", "upheld"]

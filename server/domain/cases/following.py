@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.clock import to_wire
 from server.db import transaction
-from server.domain.cases.queries import FOLLOWED, cases_at_work, unanswered_cases
+from server.domain.cases.queries import FOLLOWED, TRACE, cases_at_work, unanswered_cases
 from server.domain.cases.tables import (
     LONGEST_FAILURE,
     LONGEST_NAME,
@@ -124,11 +124,13 @@ def _touched(session: Session, changed: Collection[str]) -> tuple[set[str], set[
     """Cases that changed, themselves or beneath, and names on which others may rest."""
     records = find_records(session, changed)
     own = {one.id: one.version for one in records.values() if one.kind in FOLLOWED}
-    above = {one.parent for one in records.values() if one.parent} - own.keys()
+    # What a trace says anew has changed its case, too, or was written by a look at it.
+    telling = [one for one in records.values() if one.kind != TRACE]
+    above = {one.parent for one in telling if one.parent} - own.keys()
     beneath = {one.id for one in find_records(session, above).values() if one.kind in FOLLOWED}
     seen = select(CaseLook.record, CaseLook.version).where(CaseLook.record.in_(sorted(own)))
     written = {row.record for row in session.execute(seen) if own[row.record] == row.version}
-    beneath |= {one.parent for one in records.values() if one.parent in own}
+    beneath |= {one.parent for one in telling if one.parent in own}
     return (own.keys() - written) | beneath, set(_names(records.values()))
 
 

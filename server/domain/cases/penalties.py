@@ -9,6 +9,7 @@ from server.domain.cases.penalizing import (
     x14_rests_on,
 )
 from server.domain.cases.penalty_machine import PENALTY
+from server.domain.cases.rules import p5_office_only
 from server.domain.declaration import kind_from_schema
 from server.domain.numbers import say_number
 from server.domain.review.steps import Stepped, b2_step_errors, derive_steps, led_by
@@ -16,7 +17,7 @@ from server.domain.shapes import OFFICE, SERVER, Names
 from server.domain.vocabulary import REVIEW_FLAGS
 from server.policy import Policy
 from server.roles import Role
-from server.sync.kinds import Change, Data, Placement, RecordKind
+from server.sync.kinds import Change, Data, RecordKind
 
 KIND = "penalty"
 READERS = frozenset({
@@ -24,8 +25,6 @@ READERS = frozenset({
     Role.FINANCE_OFFICER,
 })  # fmt: skip
 """Who decides, approves, and handles the money."""
-OFFICE_SCOPE = "office"
-"""P5: no device holds this scope; what stands in it is told to those who may open it."""
 
 
 def penalty_schema(sorts: Names) -> type[Stepped]:
@@ -101,7 +100,7 @@ def penalty_kind(policy: Policy) -> RecordKind:
         zh="处罚",
         en="Penalty",
         parent="case",
-        follow=_office_only,
+        follow=p5_office_only,
         create_roles=frozenset(),
         office_roles=READERS,
         check=lambda change, case: {
@@ -114,11 +113,6 @@ def penalty_kind(policy: Policy) -> RecordKind:
         label="number",
         numbered=say_number,
     )
-
-
-def _office_only(_penalty: Data, case: Placement) -> Placement:
-    """P5: neither the rep's nor a manager's device is told of a penalty."""
-    return Placement(scopes=frozenset({OFFICE_SCOPE}), region=case.region)
 
 
 def derive_penalty(change: Change, case: Data, policy: Policy) -> Data:

@@ -14,6 +14,7 @@ from server.values import Value
 
 CASE = "cross_region_case"
 PRICE_REPORT = "price_report"
+TRACE = "batch_trace"
 FOLLOWED = frozenset({CASE, PRICE_REPORT})
 """Kinds that the worker holds against the company's tables."""
 

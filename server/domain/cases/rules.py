@@ -17,6 +17,16 @@ def x1_place(case: Data, by: Author) -> Placement:
     return Placement(scopes=scopes, region=market)
 
 
+OFFICE_SCOPE = "office"
+"""P5: no device holds this scope; what stands in it is told to those who may open it, and to the
+systems that hear of the whole company."""
+
+
+def p5_office_only(_record: Data, case: Placement) -> Placement:
+    """P5: where goods went, and who is punished, is for the office, whoever may see the case."""
+    return Placement(scopes=frozenset({OFFICE_SCOPE}), region=case.region)
+
+
 def x2_count(case: Data, children: Iterable[Change]) -> Counter[str]:
     """X2: photos of the case by tag, after ``children`` were written."""
     counts = Counter({entry["tag"]: entry["photos"] for entry in case.get("tag_counts", ())})

@@ -6,13 +6,13 @@ from server.casework.items import Waits
 from server.casework.machine import Condition
 from server.clock import from_wire
 from server.domain.cases.machines import ANSWERED, TRACE
-from server.domain.cases.rules import x5_answers
+from server.domain.cases.rules import p5_office_only, x5_answers
 from server.domain.cases.schemas import BatchTrace
 from server.domain.declaration import kind_from_schema
 from server.domain.review.steps import b1_waits, b2_step_errors, derive_steps
 from server.policy import Policy
 from server.roles import Role
-from server.sync.kinds import Change, Data, Placement, RecordKind
+from server.sync.kinds import Change, Data, RecordKind
 from server.values import replace
 
 READERS = frozenset({Role.LOGISTICS_OFFICER, Role.MARKET_OFFICER, Role.REGION_MANAGER})
@@ -37,7 +37,7 @@ def batch_trace_kind(policy: Policy) -> RecordKind:
         zh="物流回复",
         en="Batch trace",
         parent="case",
-        follow=_office_only,
+        follow=p5_office_only,
         create_roles=frozenset(),
         office_roles=READERS,
         decide_roles=TRACE.roles(),
@@ -49,11 +49,6 @@ def batch_trace_kind(policy: Policy) -> RecordKind:
         summary=("batch", "asked_at", "proposed"),
         label="batch",
     )
-
-
-def _office_only(_trace: Data, case: Placement) -> Placement:
-    """P5: where goods went is for the office, whoever may see the case."""
-    return Placement(scopes=frozenset(), region=case.region)
 
 
 def x5_waits(change: Change, policy: Policy) -> Waits:
