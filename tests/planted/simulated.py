@@ -27,7 +27,7 @@ from tests.simulation.run import run_seed
 NEEDS: Mapping[str, Sequence[str]] = tomllib.loads(
     Path(__file__).with_name("needs.toml").read_text("utf-8")
 )
-"""By bug, the features and fates that a seed must have, of those that only some have."""
+"""By bug, the features, fates and traits that a seed must have, of those that only some have."""
 NONE = "no bug"
 
 
@@ -55,7 +55,8 @@ def choose_seeds(bug: str, number: int) -> list[int]:
 
 def _may_show(bug: str, seed: int) -> bool:
     swarm = make_plan(seed).swarm
-    return all(one in swarm.ops or one in swarm.fates for one in NEEDS.get(bug, ()))
+    traits = {*swarm.ops, *swarm.fates, *(["is_heard"] if swarm.is_heard else [])}
+    return traits.issuperset(NEEDS.get(bug, ()))
 
 
 def play(bug: str, seeds: Sequence[int]) -> Played:
