@@ -1,5 +1,6 @@
 """X5, X13: where the goods of a case came from: asked without a person, answered by logistics."""
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -178,6 +179,22 @@ def test_p5_x5_where_goods_went_is_not_told_to_the_reps_device(dispute: Dispute)
     record = dispute.record(trace)
     assert (record.scopes, record.region) == ({"office"}, dispute.market)
     assert dispute.data(found)["traces"] == [{"trace": trace, "batch": "B-1", "state": "asked"}]
+
+
+def test_p5_x4_x5_a_case_says_on_the_device_whom_it_concerns_and_not_what_logistics_answered(
+    dispute: Dispute,
+) -> None:
+    found = dispute.submitted(lines=[line("B-1")])
+    dispute.look()
+    (trace,) = traces(dispute, found)
+    shipped = {"market": "佛山", "customer": "C-4711", "quantity": 31337, "unit": "piece"}
+    answer(dispute, trace, "shipped_to", **shipped)
+    held = dispute.record(found)
+    assert f"user:{dispute.seller.user}" in held.scopes
+    assert [source["dealer"] for source in held.data["sources"]] == ["C-4711"]
+    assert held.data["sources"][0].keys() == {"dealer", "pieces", "possible"}
+    whole = json.dumps(held.data, ensure_ascii=False)
+    assert not [told for told in ("佛山", "31337") if told in whole]
 
 
 def test_b2_x5_looking_at_a_case_takes_no_ones_undo_away(dispute: Dispute) -> None:
