@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -226,8 +227,9 @@ class Checks:
         """P7: an upload that is not at its end has its bytes on the device, and they are whole."""
         with device.open()._store.read() as reading:
             open_ = reading.rows("SELECT DISTINCT sha256 FROM upload WHERE freed = 0")
+        folder = f"{device.path}.blobs"
         for (name,) in open_:
-            path = device.path.with_name(f"{device.path.name}.blobs") / name[:2] / name
+            path = Path(f"{folder}/{name[:2]}/{name}")
             hold("I5", path.exists(), f"{device.name}: {name} is gone")
             hold("I5", sha256(path.read_bytes()).hexdigest() == name, f"{name} is torn")
 
