@@ -98,3 +98,18 @@ def test_m4_an_upload_that_one_process_left_stored_is_finished_by_another_and_on
     write(app, rep, url, iter([CONTENT[HALF:]]))
     assert [one.head(url).headers["Upload-State"] for one in (there, rep)] == ["verified"] * 2
     assert rep.read(photo).data == there.read(photo).data == CONTENT
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_m2_pieces_that_reach_either_process_are_hashed_as_they_lie(
+    rep: Carrier, there: Carrier, spoilt: bool
+) -> None:
+    url = rep.begin(rep.declare(CONTENT), len(CONTENT))
+    sent = CONTENT[:HALF] + b"?" + CONTENT[HALF + 1 :] if spoilt else CONTENT
+    size = len(CONTENT) // 6 + 1
+    for number, place in enumerate(range(0, len(sent), size)):
+        carrier = (rep, rep, there, rep, rep, rep)[number]
+        answer = carrier.patch(url, place, sent[place : place + size])
+    assert (answer.status_code, answer.headers["Upload-State"]) == (
+        (460, "refused") if spoilt else (204, "verified")
+    )

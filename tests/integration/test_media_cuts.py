@@ -136,20 +136,31 @@ def test_m1_a_server_killed_under_many_uploads_forgets_nothing_it_acknowledged(
         assert head(server, one.path).headers["Upload-State"] == "verified"
 
 
-def test_m1_a_file_that_may_not_grow_is_a_full_disk(server: LiveServer) -> None:
+def test_m1_files_that_may_not_grow_are_a_full_disk_and_records_go_on(server: LiveServer) -> None:
     content = LARGE * 4
     photo = declare(server, content)
-    path = begin(server, photo, len(content))
-    assert patch(server, path, 0, LARGE).status_code == 204
+    paths = [begin(server, photo, len(content)) for _ in range(3)]
+    assert {patch(server, path, 0, LARGE).status_code for path in paths} == {204}
     limit(server, ROOM)
-    full = patch(server, path, len(LARGE), content[len(LARGE) :])
-    assert (full.status_code, full.json()["code"]) == (507, "disk_full")
-    assert int(full.headers["Retry-After"]) > 0
-    offset = int(head(server, path).headers["Upload-Offset"])
-    assert len(LARGE) <= offset <= ROOM
+    offsets: dict[str, int] = {}
+    rest = content[len(LARGE) :]
+
+    def fill(path: str) -> None:
+        full = patch(server, path, len(LARGE), rest)
+        assert (full.status_code, full.json()["code"]) == (507, "disk_full")
+        assert int(full.headers["Retry-After"]) > 0
+        offsets[path] = int(head(server, path).headers["Upload-Offset"])
+
+    sending = at_once(partial(fill, path) for path in paths)
+    declare(server, SMALL)
+    for thread in sending:
+        thread.join()
+    assert sorted(offsets) == sorted(paths)
+    assert all(len(LARGE) <= offset <= ROOM for offset in offsets.values())
     limit(server, resource.RLIM_INFINITY)
-    done = patch(server, path, offset, content[offset:])
-    assert done.headers["Upload-State"] == "verified"
+    for path, offset in offsets.items():
+        done = patch(server, path, offset, content[offset:])
+        assert done.headers["Upload-State"] == "verified"
     assert sha256_of(original(server, photo)) == sha256_of(content)
 
 
