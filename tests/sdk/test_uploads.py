@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from fieldstamp import Client, OfflineError, Request, Response
+from fieldstamp.testing import FixedClock
 from tests.sdk.conftest import Opener
 from tests.sdk.office import Office, problem, put
 
+KIB = 1024
 PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 4000
 
 
@@ -279,6 +281,40 @@ def test_m1_a_cut_connection_that_carried_something_goes_on_in_the_same_sync(
     assert len(sent) > 5
     lost = sum(map(len, sent)) - len(PHOTO)
     assert lost == sum(len(body) - len(body) // 2 for body in sent[:5]), "nothing goes twice"
+
+
+@pytest.mark.parametrize(
+    ("rate", "sizes"),
+    [
+        (5_000, [256 * KIB, 64 * KIB, 64 * KIB]),
+        (30_000, [256 * KIB, 300_000, 300_000]),
+        (10_000_000, [256 * KIB, 512 * KIB, 1024 * KIB, 2048 * KIB]),
+    ],
+    ids=["slow", "usual", "quick"],
+)
+def test_m1_pieces_are_as_long_as_the_link_carries_in_about_ten_seconds(
+    client: Client, office: Office, device_clock: FixedClock, rate: int, sizes: list[int]
+) -> None:
+    visit_with_photo(client, PHOTO * 4)
+    sent: list[int] = []
+
+    def carry(request: Request) -> None:
+        sent.append(len(request.body))
+        device_clock.pass_time(len(request.body) / rate)
+
+    office.before.append(when("PATCH", carry))
+    assert client.sync().run().synced
+    assert sent[: len(sizes)] == pytest.approx(sizes, rel=0.001)
+    assert sum(sent) == len(PHOTO) * 4
+
+
+def test_m1_pieces_are_short_after_a_cut(client: Client, office: Office) -> None:
+    visit_with_photo(client)
+    sent: list[int] = []
+    office.before.append(when("PATCH", lambda r: sent.append(len(r.body))))
+    cut_in_the_middle(office, [1])
+    assert client.sync().run().synced
+    assert sent[:3] == [256 * KIB, 64 * KIB, 128 * KIB]
 
 
 def test_p8_a_cut_connection_that_carried_nothing_is_for_later(
