@@ -157,6 +157,20 @@ def test_a_pattern_may_name_the_dollar_sign(client: Client, office: Office) -> N
             client.create("coded", {"code": wrong})
 
 
+def test_the_next_save_is_checked_by_the_kinds_that_came_last(
+    client: Client, office: Office
+) -> None:
+    fields = {"code": {"writers": ["device"]}}
+    for longest in (2, 1):
+        code = {"type": "string", "maxLength": longest}
+        schema = {"type": "object", "properties": {"code": code}}
+        office.kinds = {"kinds": [{"name": "coded", "schema": schema, "fields": fields}]}
+        client.sync().run()
+        client.create("coded", {"code": "x" * longest})
+        with pytest.raises(InvalidFieldsError):
+            client.create("coded", {"code": "x" * (longest + 1)})
+
+
 def test_a_schema_beyond_the_library_does_not_keep_anybody_from_saving(
     client: Client, office: Office
 ) -> None:

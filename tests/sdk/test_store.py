@@ -14,7 +14,7 @@ import pytest
 
 from fieldstamp import Client, StorageFullError, StoreBusyError, StoreTooNewError
 from fieldstamp._seal import FIRST, digest
-from fieldstamp._store import journal_mode
+from fieldstamp._store import Store, journal_mode
 from fieldstamp._system import SystemDisk
 from tests.sdk.conftest import Opener
 
@@ -222,3 +222,21 @@ def test_a_store_in_use_elsewhere_is_told_as_busy(client: Client, tmp_path: Path
     blocker.execute("ROLLBACK")
     blocker.close()
     assert client.create("visit", {"purpose": "routine"}).pending
+
+
+def test_what_was_made_of_a_text_is_made_anew_where_another_program_kept_another(
+    tmp_path: Path,
+) -> None:
+    mine, theirs = Store(tmp_path / "field.db"), Store(tmp_path / "field.db")
+    made = []
+    for tag, text in (("1", "old"), ("2", "new")):
+        with theirs.write() as writing:
+            writing.keep("text", text)
+            writing.keep("tag", tag)
+        for _ in range(2):
+            with mine.read() as reading:
+                made.append(reading.made_of("text", "tag", lambda text: [text]))
+    mine.close()
+    theirs.close()
+    assert made == [['"old"'], ['"old"'], ['"new"'], ['"new"']]
+    assert made[0] is made[1]

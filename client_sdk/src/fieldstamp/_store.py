@@ -68,13 +68,14 @@ class Transaction:
         stands = self.text(mark)
         if stands in {None, "null"}:
             return make(self.text(name))
-        if self._known.get(mark) != stands:
+        if name not in self._known or self._known[mark] != stands:
             self._known[name], self._known[mark] = make(self.text(name)), stands
         made: Made = self._known[name]
         return made
 
     def keep(self, name: str, value: object) -> None:
         """Keeps a JSON value under ``name``."""
+        self._known.pop(name, None)
         self.run(
             "INSERT INTO meta (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
