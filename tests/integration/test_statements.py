@@ -2,8 +2,11 @@
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from server.extensions import db
+from server.people import rights
+from server.sync.pull import pull
 from tests.company import Company
 from tests.phone import Phone, customer
 from tests.statements import counting
@@ -84,3 +87,24 @@ def test_a_page_with_parents_finds_them_by_record_and_not_by_scope(phone: Phone)
     [asked] = [one for one in count.statements if one.startswith("SELECT record FROM feed")]
     plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", (None,) * 3)
     assert any("ix_feed_record_scope" in row[3] for row in plan)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_p4_a_page_reads_its_own_records_though_postgresql_knows_nothing_of_the_feed_yet(
+    company: Company, phone: Phone
+) -> None:
+    for _ in range(2):
+        phone.push(*(phone.create("customer", customer(name=str(n))) for n in range(500)))
+    db.session.remove()
+    db.engine.dispose()  # a new connection has read nothing yet
+    session, user = db.session(), phone.device.user
+    reader = rights.load_principal(session, user, device=None)
+    session.rollback()
+    pull(company.services.sync, session, reader, cursor=None, limit=10)
+    read = session.scalars(
+        text(
+            "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+            " FROM pg_stat_xact_user_tables WHERE relname = 'record'"
+        )
+    ).one()
+    assert 10 < read <= 50
