@@ -6,6 +6,7 @@ down, so that a crash loses nothing and repeats nothing.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,12 +101,12 @@ def _take_down(
     versions = versions_after(session, {case: one.version for case, one in followed.items()})
     fresh: list[Noted] = []
     for version in versions:
+        news = version
         if is_undo(version):
             note(session, fresh)
             fresh = []
-            if _forget(session, version):
-                continue
-        fresh += _read(outward, version, cases[version.record].machine, now)
+            news = _past(_forget(session, version), version)
+        fresh += _read(outward, news, cases[version.record].machine, now)
     note(session, fresh)
     for version in versions:
         followed[version.record].version = version.version
@@ -123,18 +124,25 @@ def _read(
         yield happening, not_before
 
 
-def _forget(session: Session, undo: NewVersion) -> bool:
-    """B2: drops the verdict that was taken back before anybody heard of it; whether it did."""
+def _forget(session: Session, undo: NewVersion) -> NewVersion | None:
+    """B2: drops the verdict that was taken back before anybody heard of it, and returns it."""
     held = _held(session, [undo.record]).get(undo.record, [])
     versions = versions_after(session, {undo.record: 0}) if held else []
-    given = [one.version for one in versions if one.version < undo.version and is_verdict(one)]
-    undone = [
-        one for one in held if orjson.loads(one.facts).get("version") == max(given, default=0)
-    ]
+    given = [one for one in versions if one.version < undo.version and is_verdict(one)][-1:]
+    told = [one.version for one in given]
+    undone = [one for one in held if orjson.loads(one.facts).get("version") in told]
     for one in undone:
         session.delete(one)
     session.flush()
-    return bool(undone)
+    return given[0] if undone else None
+
+
+def _past(given: NewVersion | None, undo: NewVersion) -> NewVersion:
+    """What of both together is news: after a second verdict the first one may not stand again."""
+    if given is None:
+        return undo
+    (was, led_to), (left, now) = (one.changed.get("state", (None, None)) for one in (given, undo))
+    return replace(undo, changed={**undo.changed, "state": (was, now)}) if left == led_to else undo
 
 
 def _ripe(session: Session, now: datetime) -> list[str]:

@@ -15,9 +15,20 @@ CHUNK = 1000
 
 
 def forget_events(session: Session, outward: Outward) -> int:
-    """Removes events that were issued long ago, with their deliveries; how many."""
+    """Removes events that were issued long ago, with their deliveries; how many.
+
+    What is still on its way stays until it has arrived or was given up.
+    """
     before, done = outward.clock.now() - KEPT, 0
-    old = select(Event.key).where(Event.issued_at < before).order_by(Event.key).limit(CHUNK)
+    under_way = select(Delivery.key).where(
+        Delivery.event == Event.key, Delivery.settled_at.is_(None)
+    )
+    old = (
+        select(Event.key)
+        .where(Event.issued_at < before, ~under_way.exists())
+        .order_by(Event.key)
+        .limit(CHUNK)
+    )
     while True:
         with transaction(session):
             keys = list(session.scalars(old))

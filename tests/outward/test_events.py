@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from server.domain.evidence.actions import SERVER
 from server.outward import delivering, following
+from server.outward.forgetting import forget_events
 from server.outward.tables import Event, Place
 from server.people.principal import Role
 from server.sync.tables import FeedHead
@@ -99,6 +100,21 @@ def test_k4_an_event_says_nothing_of_what_the_record_says(site: Site, receiver: 
     said = "".join(one.body for one in receiver.got)
     for secret in ("老盛昌", "86.50", "证据不足", "2026-03-01"):
         assert secret not in said
+
+
+@on_sqlite
+def test_b2_a_second_decision_that_was_taken_back_leaves_the_record_as_it_is_heard_of(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    record = site.receipt()
+    site.decide(record, "accepted")
+    site.after(minutes=1)
+    site.decide(record, "rejected")
+    site.desk.undo(site.manager, record)
+    site.after(minutes=1)
+    last = receiver.got[-1].event["data"]
+    assert (last["from"], last["state"]) == ("accepted", site.desk.record(record).data["state"])
 
 
 @on_sqlite
@@ -259,6 +275,18 @@ def test_events_are_forgotten_after_90_days_and_nothing_comes_a_second_time(
     assert site.issued == []
     site.after(days=1)
     assert len(receiver.got) == told
+
+
+def test_p6_what_is_still_on_its_way_is_not_forgotten_after_90_days(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    site.receipt()
+    following.follow(site.store, site.outward)
+    site.clock.advance(days=91)  # in which nothing was at work
+    assert forget_events(site.store, site.outward) == 0
+    site.work()
+    assert CREATED in receiver.types
 
 
 def arrive(site: Site, record: str) -> None:

@@ -180,7 +180,10 @@ def _unheard(world: "World", which: str) -> list[str]:
 
 
 def _l4_the_last_state_was_heard(world: "World") -> None:
-    """Of each record that waits for no bytes; what was heard before a restore may be newer."""
+    """Of each record that waits for no bytes; what was heard before a restore may be newer, and
+    what was given up is forgotten where years pass."""
+    if world.plan.swarm.ages:
+        return
     last: dict[str, tuple[int, str]] = {}
     for one in (told["data"] for told in world.receiver.heard.values()):
         if "state" in one:
