@@ -23,6 +23,9 @@ from server.services import Services
 LOOK_SECONDS = 1.0
 SMALLEST_PIECE, LARGEST_PIECE = 8 * 1024, 256 * 1024
 QUICK_SECONDS = 0.05
+TAKING = 3
+"""An answer has so many times as long as a body: a device that lost its way for a moment may still
+take it, and would have to ask for all of it again."""
 CONFIRMED_AT = 120
 """Where ``tcpi_bytes_acked`` stands in Linux's ``struct tcp_info``."""
 
@@ -93,7 +96,7 @@ class Patience:
         if not sys.platform.startswith("linux"):  # other systems do not say what was taken
             return
         with self._changing:
-            due = self.monotonic() + self._seconds
+            due = self.monotonic() + TAKING * self._seconds
             self._answers[id(connection)] = _Answer(connection, due)
             self._begin()
 
@@ -130,7 +133,7 @@ class Patience:
             if answer.confirmed is None:
                 answer.confirmed = taken
             if taken - answer.confirmed >= SMALLEST_PIECE:
-                answer.confirmed, answer.due = taken, now + self._seconds
+                answer.confirmed, answer.due = taken, now + TAKING * self._seconds
             if now < answer.due:
                 return True
             if left_to_take(answer.connection):

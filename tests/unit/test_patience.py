@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import pytest
 
-from server.api.patience import SMALLEST_PIECE, Patience, confirmed, left_to_take
+from server.api.patience import SMALLEST_PIECE, TAKING, Patience, confirmed, left_to_take
 from tests.until import until
 
-SECONDS = 20.0
+SECONDS = 60.0
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="other systems do not say what was taken"
 )
@@ -32,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def patience(clock: Clock) -> Patience:
-    return Patience(seconds=SECONDS, monotonic=clock)
+    return Patience(seconds=SECONDS / TAKING, monotonic=clock)
 
 
 @pytest.fixture
