@@ -72,10 +72,11 @@ def send_all(loads: Sequence[Load]) -> list[Trip]:
 
 def _carry(pipe: Connection, load: Load) -> None:
     contents = [photo.content() for photo in load.photos]
-    line = http.client.HTTPConnection(HOST, load.port, timeout=PATIENCE)
-    line.connect()
     pipe.send("ready")
     pipe.recv()
+    # Not before: a server hangs up on who says nothing, and the slowest may take long to get ready.
+    line = http.client.HTTPConnection(HOST, load.port, timeout=PATIENCE)
+    line.connect()
     trip = Trip(began=time.perf_counter())
     for photo, content in zip(load.photos, contents, strict=True):
         sent = time.perf_counter()
