@@ -21,7 +21,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from tests.planted.registry import BUGS
-from tests.simulation.plan import make_plan
+from tests.simulation.plan import PORTIONS, make_plan
 from tests.simulation.run import run_seed
 
 NEEDS: Mapping[str, Sequence[str]] = tomllib.loads(
@@ -29,6 +29,8 @@ NEEDS: Mapping[str, Sequence[str]] = tomllib.loads(
 )
 """By bug, the features, fates and traits that a seed must have, of those that only some have."""
 NONE = "no bug"
+PAGES = "pages"
+"""What a seed has in which devices take little at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ def choose_seeds(bug: str, number: int) -> list[int]:
 def _may_show(bug: str, seed: int) -> bool:
     swarm = make_plan(seed).swarm
     traits = {*swarm.ops, *swarm.fates, *(["is_heard"] if swarm.is_heard else [])}
+    traits |= {PAGES} if swarm.portion < max(PORTIONS) else set()
     return traits.issuperset(NEEDS.get(bug, ()))
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -29,6 +28,7 @@ EVERY = 10
 """Actions between two looks at everything."""
 READS = ("/v1/sync/pull", "/v1/sync/snapshot", "/v1/sync/digest", "/v1/sync/kinds")
 PUSH = "/v1/sync/push"
+HAVE = "/v1/media/have"
 FINAL = {"applied", "merged", "conflict", "rejected"}
 
 
@@ -110,7 +110,10 @@ class Checks:
             told = orjson.loads(answer.body)
             if handed.path == PUSH:
                 self._note_outcomes(told)
+            if handed.path == HAVE:
+                self.i10_bytes_are_vouched_for_to_their_sender(handed, told)
             if handed.path in READS[:2] and "items" in told:
+                self.world.seen.note("page", "goes_on" if told["more"] else "last")
                 self.i10_only_what_is_in_scope_is_sent(handed, told)
             if reason := told.get("resync_required"):
                 self.world.seen.note("resync", reason)
@@ -163,6 +166,7 @@ class Checks:
             self.i1_what_was_saved_is_kept(device)
             self.i3_nothing_leaves_the_queue_without_an_acknowledgement(device)
             self.i5_bytes_stay_until_they_are_verified(device)
+            self.p7_an_own_edit_is_shown_until_its_version_is_here(device)
 
     def remember(self) -> Known:
         """What a backup is about to hold."""
@@ -227,11 +231,27 @@ class Checks:
         """P7: an upload that is not at its end has its bytes on the device, and they are whole."""
         with device.open()._store.read() as reading:
             open_ = reading.rows("SELECT DISTINCT sha256 FROM upload WHERE freed = 0")
-        folder = f"{device.path}.blobs"
         for (name,) in open_:
-            path = Path(f"{folder}/{name[:2]}/{name}")
+            path = device.blob(name)
             hold("I5", path.exists(), f"{device.name}: {name} is gone")
             hold("I5", sha256(path.read_bytes()).hexdigest() == name, f"{name} is torn")
+        freed = {one for one in device.bytes_saved.values() if not device.blob(one).exists()}
+        if freed:
+            blobs = {name for (name,) in self.rows("SELECT sha256 FROM blob")}
+            hold("I5", freed <= blobs, f"{device.name}: nobody has {sorted(freed - blobs)}")
+
+    def p7_an_own_edit_is_shown_until_its_version_is_here(self, device: Handset) -> None:
+        """P7: what the server took from here stays laid over an older copy of the record."""
+        if device.rotten:
+            return
+        with device.open()._store.read() as reading:
+            hidden = reading.rows(
+                "SELECT m.id FROM mutation m JOIN record r ON r.id = m.record"
+                " WHERE m.state IN ('applied', 'merged') AND NOT m.laid AND r.version < m.version"
+                " AND r.epoch = (SELECT epoch FROM ack WHERE mutation = m.id"
+                " ORDER BY place DESC LIMIT 1)"
+            )
+        hold("P7", not hidden, f"{device.name} does not show {hidden}")
 
     def i16_the_server_fails_only_where_its_disk_does(self, answer: Response) -> None:
         """No answer says that the server failed, unless its disk did; 503 asks to come again."""
@@ -264,6 +284,17 @@ class Checks:
         for name, text in rows:
             hold("I10", scopes & set(json.loads(text)), f"{handed.device} was sent {name}")
             hold("I10", set(named[name]["scopes"]) <= scopes, f"{name} in {named[name]['scopes']}")
+
+    def i10_bytes_are_vouched_for_to_their_sender(
+        self, handed: Handed, told: dict[str, Any]
+    ) -> None:
+        """P5: who knows a hash learns nothing of the photos of others."""
+        named = {one["photo"] for one in told["acknowledgements"]}
+        rows = self.rows(
+            "SELECT a.photo FROM arrival a JOIN device d ON d.user = a.user WHERE d.id = ?",
+            handed.device,
+        )
+        hold("I10", named <= {name for (name,) in rows}, f"{handed.device} was told of {named}")
 
     def i2_what_was_acknowledged_is_stored(self) -> None:
         """P3: every final outcome that ever left the server stands in its store."""

@@ -52,6 +52,7 @@ EXPECTED = {
         "office": OFFICE,
         "op": sorted(OPS),
         "outcome": OUTCOMES,
+        "page": ("goes_on", "last"),
         "resync": RESYNCS,
         "rule": RULES,
     }.items()

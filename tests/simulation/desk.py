@@ -41,6 +41,11 @@ def _records(world: "World", *kinds: str) -> list[Stands]:
     return [Stands(*row) for row in world.site.rows(wanted, *kinds)]
 
 
+def _one_of(found: list[Stands], newest: int, chance: random.Random) -> Stands:
+    """Most often one of the newest, so that people meet; or one that devices got long ago."""
+    return chance.choice(found[-newest:] if chance.random() < 0.7 else found)
+
+
 def _reviewer(world: "World", session: Session, chance: random.Random) -> Principal:
     return rights.load_principal(session, chance.choice(world.managers), device=None)
 
@@ -103,7 +108,7 @@ def hand_over(world: "World", device: Handset, chance: random.Random) -> None:
         found = _records(world, "customer")
         if not found:
             return
-        record = chance.choice(found[-6:])
+        record = _one_of(found, 6, chance)
         values = {"owner": chance.choice(world.people)}
         if chance.random() < 0.6:
             values["region"] = chance.choice(world.markets)
@@ -117,7 +122,7 @@ def office_edit(world: "World", device: Handset, chance: random.Random) -> None:
         found = _records(world, *OFFICE_FIELDS)
         if not found:
             return
-        record = chance.choice(found[-5:])
+        record = _one_of(found, 5, chance)
         name = chance.choice(OFFICE_FIELDS[record.kind])
         base = max(record.version - chance.choice((0, 1, 2)), 1)
         values = {name: value_for(name, chance)}
@@ -147,9 +152,12 @@ def dismiss(world: "World", device: Handset, chance: random.Random) -> None:
 
 
 def role(world: "World", device: Handset, chance: random.Random) -> None:
-    """Somebody becomes manager of a region, or is it no longer."""
+    """Somebody becomes manager of a region, often of one with records of theirs, or is it no
+    longer."""
     with world.site.at_work() as session:
-        user, region = chance.choice(world.people), chance.choice(sorted(world.regions.values()))
+        user = chance.choice(world.people)
+        places = world.markets if chance.random() < 0.5 else sorted(world.regions.values())
+        region = chance.choice(places)
         held = RoleGrant.role == Role.REGION_MANAGER.value
         given = session.scalars(select(RoleGrant).where(RoleGrant.user == user, held)).all()
         taken = chance.choice(given).region if given and chance.random() < 0.6 else None

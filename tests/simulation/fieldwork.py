@@ -1,6 +1,7 @@
 """What people in the field do on a device: save, edit, attach, sync a bit, restore what lost."""
 
 import io
+import json
 import random
 from collections.abc import Callable
 from functools import cache
@@ -10,6 +11,7 @@ from PIL import Image
 
 from fieldstamp import Client, Record, _outbox
 from tests.simulation.handset import Handset
+from tests.simulation.seen import hold
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -142,15 +144,17 @@ def draft(world: "World", device: Handset, chance: random.Random) -> None:
     """Begins an edit that takes a while, or ends the one that was begun."""
     if device.draft is None:
         found = pick_any(device.open(), chance)
-        device.draft = (found.kind, device.open().edit(found.id)) if found else None
+        device.draft = (found, device.open().edit(found.id)) if found else None
         return
-    (kind, begun), device.draft = device.draft, None
+    (seen, begun), device.draft = device.draft, None
     with begun as edited:
-        values, gone = change_of(kind, chance)
+        values, gone = change_of(seen.kind, chance)
         for name, value in values.items():
             edited[name] = value
         for name in gone:
             edited.unset(name)
+    sealed = json.loads(device.open().mutations(seen.id)[-1].body)
+    hold("P6", sealed["base"] == seen.version, f"saw {seen.version}, sealed {sealed['base']}")
 
 
 def group(world: "World", device: Handset, chance: random.Random) -> None:

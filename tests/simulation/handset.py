@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fieldstamp import Client, FieldstampError, Transport
+from fieldstamp import Client, FieldstampError, Record, Transport
 from fieldstamp._client import SyncRun
 from fieldstamp._drafts import Draft
 from fieldstamp.testing import FixedClock
@@ -40,8 +40,8 @@ class Handset:
     drift: float = 1.0
     client: Client | None = None
     run: SyncRun | None = None
-    draft: tuple[str, Draft] | None = None
-    """Kind of the record, and the edit that was begun."""
+    draft: tuple[Record, Draft] | None = None
+    """The record as its person saw it, and the edit that was begun."""
     saved: dict[str, str] = field(default_factory=dict)
     """Mutation id → digest."""
     bytes_saved: dict[str, str] = field(default_factory=dict)
@@ -77,6 +77,10 @@ class Handset:
     def path(self) -> Path:
         """The store."""
         return self.folder / "field.db"
+
+    def blob(self, name: str) -> Path:
+        """Where the bytes of that hash are, if they are on the device."""
+        return Path(f"{self.path}.blobs/{name[:2]}/{name}")
 
     def open(self) -> Client:
         """The client, opened where it is not."""

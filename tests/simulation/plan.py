@@ -86,6 +86,9 @@ FATES = {
 }
 """What may become of a message, and how often at most."""
 
+PORTIONS = (500, 500, 30, 4)
+"""Most records of a page and most mutations of a batch; with few, all that is paged is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -109,6 +112,8 @@ class Swarm:
     """Whether months and years pass at the server."""
     is_heard: bool
     """Whether another system hears of what happens."""
+    portion: int
+    """Records that devices ask for at once, and mutations that they hand in at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +128,11 @@ class Plan:
 def make_plan(seed: int, *, actions: int = ACTIONS) -> Plan:
     """The plan of ``seed``; the same on every machine."""
     chance = random.Random(f"plan {seed}")
-    swarm = _make_swarm(chance, is_heard=random.Random(f"heard {seed}").random() < 0.25)
+    swarm = _make_swarm(
+        chance,
+        is_heard=random.Random(f"heard {seed}").random() < 0.25,
+        portion=random.Random(f"portion {seed}").choice(PORTIONS),
+    )
     names, weights = list(swarm.ops), list(swarm.ops.values())
     chosen = chance.choices(names, weights, k=actions)
     return Plan(
@@ -133,7 +142,7 @@ def make_plan(seed: int, *, actions: int = ACTIONS) -> Plan:
     )
 
 
-def _make_swarm(chance: random.Random, *, is_heard: bool) -> Swarm:
+def _make_swarm(chance: random.Random, *, is_heard: bool, portion: int) -> Swarm:
     reps, managers = chance.randint(1, 3), chance.randint(1, 2)
     ops = WORK | {
         name: weight * chance.uniform(0.3, 2.5)
@@ -153,6 +162,7 @@ def _make_swarm(chance: random.Random, *, is_heard: bool) -> Swarm:
         fates=fates,
         ages=chance.random() < 0.15,
         is_heard=is_heard,
+        portion=portion,
     )
 
 

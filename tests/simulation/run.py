@@ -87,7 +87,12 @@ def run_seed(seed: int, *, actions: Sequence[Action] | None = None) -> Result:
     started, seen = time.process_time(), Seen()
     result = Result(seed=seed)
     try:
-        with workplace() as folder, collecting_later(), staged(), Disk() as disk:
+        with (
+            workplace() as folder,
+            collecting_later(),
+            staged(seed, plan.swarm.portion),
+            Disk() as disk,
+        ):
             _play(plan, folder, disk, seen)
     except Violation as found:
         result.check, result.detail = found.check, found.detail

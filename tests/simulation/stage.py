@@ -1,5 +1,6 @@
 """What stands in for machinery that is not the subject here, while a run lasts."""
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from server.api.kinds import describe_kinds
 from server.api.openapi import Blueprint, Surface
 from server.domain import all_kinds
 from server.media import images, pictures
+from server.sync import epochs
 
 MAKE_ENGINE, MAKE_BUILDER = sqlalchemy.engine_from_config, Rule._compile_builder
 
@@ -76,9 +78,31 @@ STAND_INS = {
 }
 
 
+PORTIONS = (
+    "fieldstamp._pull._PAGE",
+    "fieldstamp._resync._PAGE",
+    "fieldstamp._outbox.LARGEST_BATCH",
+)
+"""How much a device asks for and hands in at once."""
+
+
+class EpochNames:
+    """Names of epochs from the seed: cursors hold one, and how long they are depends on it."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(f"epochs {seed}")
+
+    def token_hex(self, size: int) -> str:
+        """The next ``size`` bytes, in hex."""
+        return self._chance.randbytes(size).hex()
+
+
 @contextmanager
-def staged() -> Iterator[None]:
-    """Pictures are examined within this process, no wake-up ever reaches a worker, nothing is
+def staged(seed: int, portion: int) -> Iterator[None]:
+    """Devices take and hand in ``portion`` at once (P4: a page and its cursor; P8: batches): a
+    company of this size would never see a second page.
+
+    Pictures are examined within this process, no wake-up ever reaches a worker, nothing is
     described for readers of the JSON surface, and what follows from the program and the policy
     alone is put together once: kinds, addresses, statements in SQL.
 
@@ -90,4 +114,7 @@ def staged() -> Iterator[None]:
         stage.enter_context(patch.object(pictures, "examine_apart", images.examine))
         for name, stand_in in STAND_INS.items():
             stage.enter_context(patch(name, stand_in))
+        stage.enter_context(patch.object(epochs, "secrets", EpochNames(seed)))
+        for name in PORTIONS:
+            stage.enter_context(patch(name, portion))
         yield

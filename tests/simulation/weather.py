@@ -22,6 +22,8 @@ YEARS = timedelta(days=365 * 30)
 MOST_DEVICES = 7
 HELD = timedelta(days=10)
 """How old a backup may be that is put back: devices keep originals for 14 days."""
+LONGEST_WAIT_S = 900
+"""The longest that a device waits by itself; the server asks for less."""
 SERVER = "server"
 
 
@@ -43,6 +45,8 @@ def device_time(world: "World", device: Handset, chance: random.Random) -> None:
     jump = YEARS * chance.uniform(-1, 1) if chance.random() < 0.5 else timedelta(hours=9)
     device.clock.set_wall(device.clock.now() + jump)
     world.seen.note("fault", "device_clock_jumps")
+    left = device.open().status().retry_in_s
+    hold("P9", left <= LONGEST_WAIT_S, f"{device.name} waits {left} s")
 
 
 def server_time(world: "World", device: Handset, chance: random.Random) -> None:
@@ -158,9 +162,18 @@ def server_back(world: "World", device: Handset, chance: random.Random) -> None:
     kept = world.backups[-1]
     if not _is_young(world, kept):
         return
+    decided = _decided_in_the_office(world)
     world.restart_server(lambda: _restore(world, kept.folder))
     world.checks.put_back(kept.known)
+    lost = decided - _decided_in_the_office(world)
+    hold("P3", not lost, f"no device has what the journal does not have: {sorted(lost)}")
     world.seen.note("fault", "server_put_back")
+
+
+def _decided_in_the_office(world: "World") -> set[str]:
+    with world.checks.looking():
+        rows = world.checks.rows("SELECT id FROM mutation WHERE writer = 'office'")
+    return {name for (name,) in rows}
 
 
 def _is_young(world: "World", kept: Backup) -> bool:
