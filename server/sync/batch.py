@@ -89,8 +89,8 @@ class Batch:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """Outcomes of mutations by id, of this batch and of those that ``after`` names."""
 
-    moved: frozenset[str] = frozenset()
-    """Records out of the sender's sight that were in a scope it held."""
+    moved: set[str] = field(default_factory=set)
+    """Records out of the sender's sight that were in a scope it held, or that it made."""
     lost: frozenset[str] = frozenset()
     """Of these, the ones whose loss the device was told."""
     claims: dict[str, Holder] = field(default_factory=dict)
@@ -117,6 +117,7 @@ class Batch:
             refused=dict(self.refused),
             claims=dict(self.claims),
             making=set(self.making),
+            moved=set(self.moved),
         )
 
     def seen_by(self, sender: Principal, writer: Sender) -> Self:
@@ -125,8 +126,7 @@ class Batch:
         P5: what moved away from one device tells nothing of what another one has seen; where that
         matters, the other's mutation waits for its own next push.
         """
-        nothing: frozenset[str] = frozenset()
-        return replace(self, sender=sender, writer=writer, moved=nothing, lost=nothing)
+        return replace(self, sender=sender, writer=writer, moved=set(), lost=frozenset())
 
     def apply(self, mutation: Mutation, decision: Decision) -> None:
         """Makes the effects of a decision visible to the mutations behind it."""
@@ -136,7 +136,14 @@ class Batch:
             self.making.discard((self.sender.user, mutation.record))
         for written in decision.writes:
             self.heads[written.head.id] = written.head
+        if mutation.action == "create" and self.writer == "device":
+            self._keep_open(mutation.record)
         self.claims.update(decision.claims)
+
+    def _keep_open(self, record: str) -> None:
+        """P5: what was made beneath a record that moved away is out of sight as that is."""
+        if record in self.heads and self.visible(record) is None:
+            self.moved.add(record)
 
     def visible(self, record: str) -> Head | None:
         """P5: the record if the sender may see it; otherwise as if there were none."""
@@ -148,11 +155,11 @@ class Batch:
         return None
 
     def moved_away(self, record: str) -> Head | None:
-        """A record that the sender may no longer see, and that was in a scope it held."""
+        """A record that the sender may not see, and that was in a scope it held, or is its own."""
         return self.heads.get(record) if record in self.moved else None
 
     def still_open(self, record: str, device: str | None) -> Head | None:
-        """A record that moved away, but that only this device has written and not heard of.
+        """A record that is out of sight, but that only this device has written.
 
         It stays open to that user's writes, never reads, until the device was told the loss.
         """

@@ -264,8 +264,8 @@ def _claim_keys(registry: Registry, loaded: Loaded, mutations: Iterable[Mutation
 def load_moved(rows: Rows, loaded: Loaded, sender: Principal, *, device: str) -> None:
     """Finds the records out of the device's sight that were in a scope it held (server times).
 
-    A record was there if it left one of the scopes that the device has or had, or if it is in a
-    scope that the device lost after the record came into being.
+    A record was there if it left one of the scopes that the device has or had, if it is in a scope
+    that the device lost after the record came into being, or if its user made it.
     """
     hidden = {
         head.key: head
@@ -283,6 +283,7 @@ def load_moved(rows: Rows, loaded: Loaded, sender: Principal, *, device: str) ->
         rows.listed(sorted(hidden)),
     )
     moved = {hidden[key].id for key, scope in left if scope in held}
+    moved |= {head.id for head in hidden.values() if head.creator == sender.user}
     gone: set[str] = set()
     for head in hidden.values():
         for scope in head.placement.scopes & set(lost_at):

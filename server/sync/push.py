@@ -256,7 +256,7 @@ def _batch(sync: Sync, envelope: Envelope, loaded: Loaded, *, at: str) -> Batch:
         claims=dict(loaded.claims),
         numbers=loaded.numbers,
         past=loaded.past,
-        moved=loaded.moved,
+        moved=set(loaded.moved),
         lost=loaded.lost,
     )
 

@@ -127,6 +127,49 @@ def test_p5_a_create_under_a_parent_that_moved_is_taken_and_flagged(
     assert visit["record"] not in {item["record"] for item in phone.pull_all()}
 
 
+def test_p5_work_goes_on_beneath_a_record_that_moved_in_the_same_push_and_in_later_ones(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    """A visit that was made offline keeps its own report and its later edits."""
+    made = phone.create("customer", customer())
+    phone.push(made)
+    cursor = phone.pull()["cursor"]
+    other = Phone(client, company.rep("guangzhou"))
+    hand_over(company, made, 1, other, "guangzhou")
+    phone.pull(cursor)
+    visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
+    report = phone.create("visit_report", {"visit": visit["record"], "summary": "好"})
+    edit = phone.patch(visit, 0, {"result": "done"})
+    results = phone.push(visit, report, edit)
+    assert [one["outcome"] for one in results] == ["applied"] * 3, results
+    phone.pull(cursor)
+    more = phone.create("visit_report", {"visit": visit["record"], "summary": "更多"})
+    later = phone.push(phone.patch(visit, 2, {"result": "partly"}), more)
+    assert [one["outcome"] for one in later] == ["applied"] * 2, later
+    assert not [one for one in (*results, *later) if "data" in one]
+    held = {item["record"]: item for item in other.pull_all()}
+    assert {visit["record"], report["record"], more["record"]} <= held.keys()
+    assert held[visit["record"]]["data"]["result"] == "partly"
+
+
+def test_p5_what_another_wrote_of_an_own_record_out_of_sight_is_written_no_more(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    cursor = phone.pull()["cursor"]
+    other = Phone(client, company.rep("guangzhou"))
+    hand_over(company, made, 1, other, "guangzhou")
+    phone.pull(cursor)
+    visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
+    phone.push(visit)
+    [theirs] = other.push(other.patch(visit, 1, {"result": "done"}))
+    assert theirs["outcome"] == "applied"
+    [late] = phone.push(phone.patch(visit, 1, {"result": "partly"}))
+    assert (late["outcome"], late["problem"]["code"]) == ("rejected", "moved")
+    assert "data" not in late
+
+
 def test_p5_work_of_a_manager_who_lost_the_region_is_told_from_a_strangers(
     phone: Phone, client: FlaskClient, company: Company, store: Session, clock: FixedClock
 ) -> None:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fieldstamp import Request
 from server.clock import to_wire
+from server.people.principal import Principal
 from server.sync.tables import LEAVE
 from tests.simulation.model import Model
 from tests.simulation.model_state import Mutation, Sender, State, Told
@@ -22,14 +24,15 @@ if TYPE_CHECKING:
 
 WHOLE = {"customer", "visit", "stall", "visit_report", "receipt", "signature"}
 """Kinds of which the model knows every field; of others, those that mutations name."""
+Roster = Mapping[str, Principal]
+"""User → who that is, with the rights of a moment."""
 COLUMNS = 'key, id, writer, "user", device, body, outcome, code, result, received_at'
-
-
 LEFT = (
     "SELECT record.id, scope.name FROM feed JOIN record ON record.key = feed.record"
     " JOIN scope ON scope.key = feed.scope WHERE feed.item = ?"
 )
 DEVICES = 'SELECT id FROM device WHERE "user" = ?'
+GRANTS = "SELECT * FROM role_grant ORDER BY 1"
 MATCHES = "SELECT id, data FROM record WHERE kind = 'claim_match' ORDER BY key"
 TOLD_FOR = timedelta(days=400) - timedelta(days=2)
 """A day counts as a whole, and the server's clock may have been set back."""
@@ -84,11 +87,12 @@ class Ledger:
         self.world = world
         self.model = Model(State(kinds), self._today)
         self.last = 0
-        self._rights: dict[str, Sender] = {}
-        """Who made a decision, with the rights of then: a journal brings back both in turn."""
-        self._then: dict[tuple[str, str], Sender] = {}
-        """While a journal is read: user and writer, with the rights that it has come to."""
-        self._replays = False
+        self._grants: list[Any] = []
+        self._roster: Roster = {}
+        self._rosters: dict[str, Roster] = {}
+        """Decision of the office → the rights of then: a journal brings back both in turn."""
+        self._then: Roster = {}
+        """While a journal is read: the rights that it has come to."""
         self._floor = 0
         """How far the feed has forgotten what left and what was withdrawn."""
 
@@ -98,11 +102,9 @@ class Ledger:
 
     def put_back(self, model: Model, last: int) -> None:
         """The server was put back: what is told now continues ``model``."""
-        self.model, self.last, self._replays = model, last, True
+        self.model, self.last = model, last
         self._floor = self._feed_floor()
-        self._then.clear()
-        self.look([])
-        self._replays = False
+        self.look([], replays=True)
 
     @property
     def seen(self) -> Seen:
@@ -121,8 +123,12 @@ class Ledger:
         device: str | None = None,
         revoked: bool = False,
         was_taken: bool = False,
+        replays: bool = False,
     ) -> None:
-        """Tells the model what has reached the store: a push in its own order, then the rest."""
+        """Tells the model what has reached the store: a push in its own order, then the rest.
+
+        ``replays``: a journal has brought it back.
+        """
         self._follow_epoch()
         self._follow_aging()
         self._follow_floor()
@@ -135,9 +141,11 @@ class Ledger:
             self.model.arrive(own, sender, now=self._now, told=self._told(device))
         for one in found:
             if one.id not in self.model.state.outcomes:
-                sender = self._rights.setdefault(one.id, self._sender(one.user, one.writer))
-                self._then[one.user, one.writer] = sender
+                roster = self._rosters.setdefault(one.id, self._everybody())
+                self._then = roster if replays else {}
+                sender = self._sender(one.user, one.writer)
                 self.model.arrive([json.loads(one.body)], sender, now=one.received_at)
+        self._then = {}
         self._settle_waiting(found)
         self._compare_outcomes(found)
 
@@ -194,19 +202,31 @@ class Ledger:
                 self.seen.note("code", one.code)
 
     def _settle_waiting(self, found: list[Stored]) -> None:
-        """What a sweep has settled: it was decided again, or has waited as long as it may."""
-        final = [one for one in found if one.outcome != "waiting"]
-        final.sort(key=lambda one: (one.user, one.device or "", one.writer, one.key))
-        for _, own in groupby(final, key=lambda one: (one.user, one.device, one.writer)):
-            # What an earlier part has woken is settled by now.
-            swept = [one for one in own if one.id in self.model.waiting]
-            if not swept:
-                continue
-            late = frozenset(one.id for one in swept if one.code == "unknown_reference")
-            mutations = [self.model.waiting[one.id][0] for one in swept]
-            sender = self._today(mutations[0], self.model.waiting[swept[0].id][1])
-            told = self._told(swept[0].device)
-            self.model.arrive(mutations, sender, now=self._now, told=told, late=late)
+        """What sweeps have settled: it was decided again, or has waited as long as it may.
+
+        A sweep looks at what names a record that is there; what that wakes is settled with it.
+        """
+        left = [one for one in found if one.outcome != "waiting"]
+        left.sort(key=lambda one: (one.user, one.device or "", one.writer, one.key))
+        while left := [one for one in left if one.id in self.model.waiting]:
+            due = [one for one in left if self._is_due(one)] or left
+            for _, own in groupby(due, key=lambda one: (one.user, one.device, one.writer)):
+                self._sweep([one for one in own if one.id in self.model.waiting])
+            left = [one for one in left if one not in due]
+
+    def _is_due(self, one: Stored) -> bool:
+        state = self.model.state
+        is_late = one.code == "unknown_reference"
+        return is_late or any(name in state.records for name in state.outcomes[one.id].awaited)
+
+    def _sweep(self, swept: list[Stored]) -> None:
+        if not swept:  # what an earlier part has woken is settled by now
+            return
+        late = frozenset(one.id for one in swept if one.code == "unknown_reference")
+        mutations = [self.model.waiting[one.id][0] for one in swept]
+        sender = self._today(mutations[0], self.model.waiting[swept[0].id][1])
+        told = self._told(swept[0].device)
+        self.model.arrive(mutations, sender, now=self._now, told=told, late=late)
 
     def _told(self, device: str | None) -> Told | None:
         """What the pages of a device have given it and taken from it."""
@@ -227,8 +247,6 @@ class Ledger:
         self.model.met.clear()
 
     def _today(self, mutation: Mutation, sender: Sender) -> Sender:
-        if self._replays and mutation["id"] in self._rights:
-            return self._then.get((sender.user, sender.writer), self._rights[mutation["id"]])
         device = mutation.get("device")
         known = self.rows("SELECT 1 FROM device WHERE id = ? AND revoked_at IS NOT NULL", device)
         with self.world.checks.looking():
@@ -237,7 +255,7 @@ class Ledger:
     def _sender(self, user: str, writer: str, *, revoked: bool = False) -> Sender:
         if user == "server":
             return Sender(user, None, frozenset(), frozenset(), frozenset(), writer)
-        known = self.world.site.person(user)
+        known = self._then.get(user) or self.world.site.person(user)
         regions = frozenset(self.world.regions.values())
         return Sender(
             user=user,
@@ -250,6 +268,14 @@ class Ledger:
             roles=known.roles,
             devices=frozenset(one for (one,) in self.rows(DEVICES, user)),
         )
+
+    def _everybody(self) -> Roster:
+        """All people with their rights of now."""
+        if self._grants != (grants := self.rows(GRANTS)):
+            self._grants = grants
+            users = self.rows("SELECT id FROM app_user")
+            self._roster = {user: self.world.site.person(user) for (user,) in users}
+        return self._roster
 
     def compare(self) -> None:
         """P6, P7: the heads of the server are what the model says."""

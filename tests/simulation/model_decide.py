@@ -107,6 +107,9 @@ def _create(state: State, m: Mutation, sender: Sender) -> Said:
     if not _may_place(record, data, sender):
         return refused("validation")
     _write(state, m, sender, record, data)
+    if sender.writer == "device" and not state.sees(sender, m["record"]):
+        state.moved |= {m["record"]}
+        state.open |= {m["record"]}
     close(state, m, sender)
     return APPLIED
 
@@ -175,14 +178,9 @@ def _withdraw(state: State, m: Mutation, sender: Sender, met: set[str]) -> Said:
         return CONFLICT
     if not record.withdrawn:
         record.withdrawn = True
-        _count(state, record)
+        state.count(record)
     close(state, m, sender)
     return MERGED if foreign else APPLIED
-
-
-def _count(state: State, record: Rec) -> None:
-    record.version += 1
-    record.by_epoch[len(state.epochs) - 1] = record.version
 
 
 def _write(state: State, m: Mutation, sender: Sender, record: Rec, data: dict[str, Any]) -> None:
@@ -195,7 +193,7 @@ def _write(state: State, m: Mutation, sender: Sender, record: Rec, data: dict[st
     changed = [n for n in names if not is_same(record.data.get(n, GONE), data.get(n, GONE))]
     if not changed and not is_new:
         return
-    _count(state, record)
+    state.count(record)
     device, number = state.device_of(m, sender), m.get("n") or 0
     for name in changed:
         other = last_foreign(record.stamps.get(name, NEVER), device)
@@ -214,9 +212,7 @@ def _hand_in_again(state: State, above: Rec) -> None:
     """B1: what is added to a record that was returned hands it in again."""
     if above.data.get("state") == "returned" and not above.withdrawn:
         above.data = {**above.data, "state": "submitted"}
-        _count(state, above)
-        old = above.stamps.get("state", NEVER)
-        above.stamps["state"] = (above.version, None, 0, old[0])
+        state.count(above, ["state"])
 
 
 def _remarks(state: State, record: Rec, *, is_new: bool) -> set[str]:

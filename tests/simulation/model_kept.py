@@ -43,8 +43,13 @@ def keep(state: State, m: Mutation, sender: Sender, lost: dict[str, Any]) -> Non
     said = {name: value for name, value in lost.items() if value is not GONE}
     data = {"record": m["record"], "lost": said, "fields": sorted(lost), "state": "open"}
     made = Rec("conflict", sender.user, record.region, record.scopes, m["record"], data)
-    made.version, made.made_at = 1, state.now
-    state.records[f"conflict of {m['id']}"] = made
+    _make(state, f"conflict of {m['id']}", made)
+
+
+def _make(state: State, name: str, made: Rec) -> None:
+    made.made_at = state.now
+    state.count(made, made.data)
+    state.records[name] = made
 
 
 def park(state: State, m: Mutation, sender: Sender) -> None:
@@ -62,8 +67,7 @@ def park(state: State, m: Mutation, sender: Sender) -> None:
     }
     region, parent = (target.region, m["record"]) if target else (sender.home, None)
     made = Rec("parked", sender.user, region, frozenset(scopes), parent, data)
-    made.version, made.made_at = 1, state.now
-    state.records[m["id"]] = made
+    _make(state, m["id"], made)
     if m["action"] == "create":
         state.refused[sender.user, m["record"]] = m["id"]
         state.making.discard((sender.user, m["record"]))
@@ -101,10 +105,9 @@ def match(state: State, name: str, twin: str) -> None:
     data = {"record": name, "earlier": twin, "state": "open"}
     scopes = frozenset(f"region:{one}" for one in both if one)
     made = Rec("claim_match", "", both[1] or both[0], scopes, None, data)
-    made.version, made.made_at = 1, state.now
     known = [one.data for one in state.records.values() if one.kind == "claim_match"]
     number = sum((one["record"], one["earlier"]) == (name, twin) for one in known)
-    state.records[f"match {number} of {name} and {twin}"] = made
+    _make(state, f"match {number} of {name} and {twin}", made)
 
 
 def close(state: State, m: Mutation, sender: Sender) -> None:
@@ -116,7 +119,7 @@ def close(state: State, m: Mutation, sender: Sender) -> None:
         if record.data.get("record") == m["record"] and record.data["state"] == "open":
             settled = "resolved" if record.kind == "conflict" else "restored"
             record.data = {**record.data, "state": settled}
-            record.version += 1
+            state.count(record, ["state"])
 
 
 def place(state: State, record: Rec) -> None:

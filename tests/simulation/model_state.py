@@ -3,7 +3,7 @@
 Imports nothing of the server or the client.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -87,7 +87,7 @@ class State:
     making: set[tuple[str, str]] = field(default_factory=set)
     """(user, record) that the batch is still to make, perhaps after a refusal before it."""
     moved: frozenset[str] = frozenset()
-    """Records out of the sender's sight, as the batch began, that were in a scope it held."""
+    """Records out of the sender's sight that were in a scope it held, or that it made."""
     open: frozenset[str] = frozenset()
     """Of these, the ones of whose loss its device was not told."""
     aged: frozenset[str] = frozenset()
@@ -112,6 +112,14 @@ class State:
             making=set(self.making),
         )
 
+    def count(self, record: Rec, names: Iterable[str] = ()) -> None:
+        """A new version of a record; the server itself wrote the fields ``names``."""
+        record.version += 1
+        record.by_epoch[len(self.epochs) - 1] = record.version
+        for name in names:
+            old = record.stamps.get(name, NEVER)
+            record.stamps[name] = (record.version, None, 0, old[0])
+
     def is_final(self, mutation: str) -> bool:
         """Whether it was received and can become nothing else."""
         said = self.outcomes.get(mutation)
@@ -125,13 +133,14 @@ class State:
         return sender.writer == "office" and record.region in sender.manages
 
     def look_around(self, sender: Sender, told: Told | None) -> None:
-        """Finds what the sender lost: it left a scope that its device holds or held, or the device
-        lost the scope after the record was made."""
+        """Finds what the sender lost: it made it, or it left a scope that its device holds or held,
+        or the device lost the scope after the record was made."""
         moved, known = set(), set()
         for name, record in self.records.items():
             if told is None or record.scopes & sender.scopes:
                 continue
-            if (record.ever.keys() - record.scopes) & (sender.scopes | told.scopes.keys()):
+            left = (record.ever.keys() - record.scopes) & (sender.scopes | told.scopes.keys())
+            if left or record.creator == sender.user:
                 moved.add(name)
             for scope in record.scopes & told.scopes.keys():
                 end = told.scopes[scope]
