@@ -122,6 +122,13 @@ class PartFiles:
         except FileNotFoundError:
             return None
 
+    def size(self, upload: str) -> int:
+        """How many bytes its file has; 0 where there is none."""
+        try:
+            return self.path(upload).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def list(self) -> list[str]:
         """Ids of the uploads that have left a file here."""
         return sorted({path.stem for path in self._root.iterdir() if path.is_file()})

@@ -5,10 +5,13 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from server.media.engine import Media
+from server.media.parts import PartFiles
 from server.media.receiving import finish
 from server.media.tables import Upload
-from server.media.uploads import UploadStatus, give_up, to_status
+from server.media.uploads import GIVEN_UP, UploadStatus, change_row, give_up, to_status
 
+WAITS = or_(Upload.state == "open", and_(Upload.state == "stored", Upload.partial))
+"""Uploads that are not at their end, or wait to be joined."""
 log = structlog.get_logger()
 
 
@@ -33,12 +36,23 @@ def _is_finished(session: Session, media: Media, upload: UploadStatus) -> bool:
 def expire_uploads(session: Session, media: Media, limit: int = 100) -> int:
     """Gives up the uploads that got no byte for too long."""
     late = Upload.expires_at <= media.clock.now()
-    waits = or_(Upload.state == "open", and_(Upload.state == "stored", Upload.partial))
-    rows = session.scalars(select(Upload).where(waits, late).limit(limit))
+    rows = session.scalars(select(Upload).where(WAITS, late).limit(limit))
     expired = [to_status(row) for row in rows]
     for upload in expired:
         give_up(session, media, upload)
     return len(expired)
+
+
+def give_up_lost(session: Session, parts: PartFiles) -> int:
+    """M1: gives up, in the caller's transaction, the uploads of which less is here than counts.
+
+    So it is after a restore, since a backup holds no parts; whoever brought them begins anew.
+    """
+    rows = session.execute(select(Upload.id, Upload.received).where(WAITS)).all()
+    lost = [upload for upload, received in rows if parts.size(upload) < received]
+    for upload in lost:
+        change_row(session.connection(), GIVEN_UP, upload)
+    return len(lost)
 
 
 def clear_parts(session: Session, media: Media) -> int:

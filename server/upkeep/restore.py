@@ -25,6 +25,8 @@ from server.journal.keeping import find_head
 from server.journal.lines import JournalFault
 from server.media.blobs import WrongHash
 from server.media.disk import DiskBlobs, hash_file
+from server.media.parts import PartFiles
+from server.media.sweep import give_up_lost
 from server.settings import Settings
 from server.sync.epochs import add_epoch
 from server.upkeep.backup import BLOBS, KEYS, PICTURES
@@ -62,9 +64,9 @@ def restored(
         _mark(settings)
         _put_blobs(settings, folder)
         if engine.dialect.name == "sqlite":
-            _put_file(engine, clock, folder)
+            _put_file(settings, engine, clock, folder)
         else:
-            _put_tables(engine, clock, folder, manifest)
+            _put_tables(settings, engine, clock, folder, manifest)
         _put_keys(settings.data, clock, folder)
     finally:
         engine.dispose()
@@ -174,7 +176,13 @@ def _put_blobs(settings: Settings, folder: Path) -> None:
             raise BackupFault(f"{path} changed while it was read.")
 
 
-def _put_file(engine: Engine, clock: Clock, folder: Path) -> None:
+def _begin(session: Session, settings: Settings, clock: Clock) -> None:
+    """What a store that was put back does before anything else."""
+    add_epoch(session, clock, reason="restored")
+    give_up_lost(session, PartFiles(settings.data / "uploads"))
+
+
+def _put_file(settings: Settings, engine: Engine, clock: Clock, folder: Path) -> None:
     target = sqlite_path(engine)
     fresh = target.with_name(f"{target.name}.restoring")
     fresh.unlink(missing_ok=True)
@@ -184,7 +192,7 @@ def _put_file(engine: Engine, clock: Clock, folder: Path) -> None:
     prepare(copied)
     migration.upgrade(copied)
     with Session(copied) as session, transaction(session):
-        add_epoch(session, clock, reason="restored")
+        _begin(session, settings, clock)
     copied.dispose()
     settle_sqlite(fresh)
     with fresh.open("rb") as file:
@@ -220,7 +228,9 @@ def _unused(name: str, taken: Collection[str]) -> str:
     return next(one for one in names if one not in taken)
 
 
-def _put_tables(engine: Engine, clock: Clock, folder: Path, manifest: Manifest) -> None:
+def _put_tables(
+    settings: Settings, engine: Engine, clock: Clock, folder: Path, manifest: Manifest
+) -> None:
     with engine.begin() as connection:
         if inspect(connection).get_table_names():
             _set_schema_aside(connection, clock)
@@ -229,7 +239,7 @@ def _put_tables(engine: Engine, clock: Clock, folder: Path, manifest: Manifest) 
         migration.upgrade_within(connection)
         count_on(connection)
         with Session(connection) as session:
-            add_epoch(session, clock, reason="restored")
+            _begin(session, settings, clock)
 
 
 def _set_schema_aside(connection: Connection, clock: Clock) -> None:

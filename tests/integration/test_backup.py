@@ -30,6 +30,7 @@ from tests.until import until
 from tests.uploads import Carrier, carriers, sha256_of
 
 PHOTO = draw(300, 200)
+OTHER = draw(200, 300)
 
 
 @pytest.fixture
@@ -244,6 +245,23 @@ def test_m4_a_photo_whose_bytes_are_gone_is_named(
     sha256 = sha256_of(PHOTO)
     (settings_of(app).data / "blobs" / sha256[:2] / sha256[2:4] / sha256).unlink()
     assert make(app, folder).missing == [sha256]
+
+
+def test_m1_an_upload_whose_bytes_no_backup_holds_counts_none_after_a_restore(
+    app: Flask, company: Company, folder: Path
+) -> None:
+    rep = carriers(app)[0]
+    done, going = rep.declare(PHOTO), rep.declare(OTHER)
+    first, second = rep.begin(done, len(PHOTO)), rep.begin(going, len(OTHER))
+    rep.patch(first, 0, PHOTO[:100])
+    rep.patch(second, 0, OTHER[:100])
+    make(app, folder)
+    rep.patch(first, 100, PHOTO[100:])
+    put_back(app, folder)
+    assert rep.head(first).status_code == 410
+    assert rep.head(second).headers["Upload-Offset"] == "100"
+    assert rep.send(done, PHOTO).headers["Upload-State"] == "verified"
+    assert rep.patch(second, 100, OTHER[100:]).headers["Upload-State"] == "verified"
 
 
 def test_a_backup_is_one_moment_of_a_store_that_is_being_written(
