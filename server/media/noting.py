@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from server.errors import Problem
 from server.media.blobs import Placed
 from server.media.engine import Media
-from server.media.tables import Arrival, Blob
+from server.media.tables import AT_ONCE, Arrival, Blob
 
 BLOB = cast("Table", Blob.__table__)
 ARRIVAL = cast("Table", Arrival.__table__)
@@ -78,6 +78,6 @@ def note_arrival(connection: Connection, media: Media, brought: Brought, state: 
         "sha256": brought.sha256,
         "state": state,
         "at": now,
-        "due_at": now if brought.part == "original" else None,
+        "due_at": AT_ONCE if brought.part == "original" else None,
     }
     connection.execute(ARRIVED[connection.dialect.name], {**whose, **given})

@@ -59,7 +59,7 @@ def examine_blob(session: Session, media: Media, sha256: str) -> None:
         if key := _note_content(session, sha256, seen):
             session.add_all(_row(key, name, *picture) for name, picture in made.items())
             session.add_all(Print(blob=key, bits=bits) for bits in _prints(seen))
-            tell_again(session, media, sha256)
+            tell_again(session, sha256)
 
 
 def _examine(file: BinaryIO) -> Seen | Unreadable:

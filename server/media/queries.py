@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from server.media.tables import Arrival, Blob, Picture
@@ -53,7 +53,7 @@ class Held:
     derived: bool
 
 
-DUE = (
+UNTOLD = (
     select(
         Arrival.key,
         Arrival.photo,
@@ -75,10 +75,11 @@ DUE = (
         Blob.fault,
     )
     .outerjoin(Blob, Blob.sha256 == Arrival.sha256)
-    .where(Arrival.due_at <= bindparam("now_"))
     .order_by(Arrival.due_at, Arrival.key)
     .limit(bindparam("limit_"))
 )
+DUE = UNTOLD.where(Arrival.due_at <= bindparam("at_"))
+PUT_OFF = UNTOLD.where(Arrival.due_at > bindparam("at_"))
 
 
 def find_verified(session: Session, user: str, hashes: Collection[str]) -> list[Arrived]:
@@ -138,5 +139,14 @@ def find_picture(session: Session, original: str, name: str) -> Held | None:
 
 def find_due(session: Session, now: datetime, limit: int) -> list[Due]:
     """Arrivals whose keeper is to be told, longest waiting first."""
-    rows = session.connection().execute(DUE, {"now_": now, "limit_": limit})
+    return _read(session, DUE, now, limit)
+
+
+def find_put_off(session: Session, latest: datetime, limit: int) -> list[Due]:
+    """Arrivals whose keeper is to be told, but only after ``latest``; the nearest first."""
+    return _read(session, PUT_OFF, latest, limit)
+
+
+def _read(session: Session, which: Select[*tuple[Any, ...]], at: datetime, limit: int) -> list[Due]:
+    rows = session.connection().execute(which, {"at_": at, "limit_": limit})
     return [Due(**row) for row in rows.mappings()]

@@ -71,6 +71,6 @@ def note_hashed(session: Session, media: Media, sha256: str, fault: Fault | None
         values = {"hashed_at": media.clock.now(), "fault": fault}
         session.execute(update(Blob).where(Blob.sha256 == sha256).values(**values))
         if known != fault:
-            tell_again(session, media, sha256)
+            tell_again(session, sha256)
     if fault:
         log.error("blob_faulty", sha256=sha256, fault=fault)

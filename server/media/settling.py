@@ -1,7 +1,7 @@
 """Tells the keeper of a record what became of its bytes, again and again until it was told."""
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import structlog
@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from server.db import let_go, transaction
 from server.media.engine import Media
-from server.media.queries import Due, find_due
-from server.media.tables import Arrival
+from server.media.queries import Due, find_due, find_put_off
+from server.media.tables import AT_ONCE, Arrival
 
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=6)
@@ -41,8 +41,7 @@ def tell_due(session: Session, media: Media, tell: Tell, *, limit: int = 100) ->
 
 
 def _tell_all(session: Session, media: Media, tell: Tell, limit: int) -> int:
-    waiting = find_due(session, media.clock.now(), limit)
-    told = 0
+    waiting, told = _find_waiting(session, media.clock.now(), limit), 0
     while waiting:
         batch = _first_of_each(waiting)
         done = _told(session, tell, batch)
@@ -51,6 +50,12 @@ def _tell_all(session: Session, media: Media, tell: Tell, limit: int) -> int:
         seen = {due.key for due in batch}
         waiting = [due for due in waiting if due.key not in seen]
     return told
+
+
+def _find_waiting(session: Session, now: datetime, limit: int) -> list[Due]:
+    """P8: what lies farther off than it can be put off was noted before the clock was set back."""
+    due = find_due(session, now, limit)
+    return due or find_put_off(session, now + LONGEST_WAIT, limit)
 
 
 def _first_of_each(waiting: Sequence[Due]) -> list[Due]:
@@ -82,12 +87,12 @@ def _wait(due: Due) -> timedelta:
     return min(doubled, LONGEST_WAIT)
 
 
-def tell_again(session: Session, media: Media, sha256: str) -> None:
+def tell_again(session: Session, sha256: str) -> None:
     """The keepers of every photo with these bytes are to be told of them; the caller commits."""
     session.execute(
         update(Arrival)
         .where(Arrival.sha256 == sha256, Arrival.part == "original", Arrival.state == "verified")
-        .values(due_at=media.clock.now(), turn=Arrival.turn + 1, tries=0)
+        .values(due_at=AT_ONCE, turn=Arrival.turn + 1, tries=0)
     )
 
 

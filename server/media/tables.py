@@ -1,6 +1,6 @@
 """Tables of uploads, blobs, what arrived for whom, and pictures made from blobs."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -112,10 +112,15 @@ class Upload(Base):
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+"""P8: earlier than whatever the server's clock says, also when it is set back."""
+
+
 class Arrival(Base):
     """What became of the bytes of one part of one photo, as brought by one user.
 
-    ``due_at`` is set while whoever keeps the record has not yet been told.
+    ``due_at`` is set while whoever keeps the record has not yet been told; news are due
+    :data:`AT_ONCE`, what could not be told is due later.
     """
 
     __tablename__ = "arrival"

@@ -9,12 +9,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from server.domain.evidence.actions import tell_arrivals
 from server.extensions import db
 from server.media import receiving, uploads
+from server.media.engine import Media
 from server.media.tables import Upload
 from server.services import Services
+from server.sync.engine import Sync
 from server.sync.queries import find_record
-from server.work.rounds import run_pending
+from server.work.rounds import look_into_blobs, run_pending
 from tests.company import FixedClock
 from tests.pictures import draw
 from tests.uploads import (
@@ -48,6 +51,11 @@ def state_of(app: Flask, photo: str) -> Any:
     with app.app_context():
         record = find_record(db.session(), photo)
         return None if record is None else record.data.get("state")
+
+
+def engines(app: Flask) -> tuple[Sync, Media]:
+    services: Services = app.extensions["fieldstamp"]
+    return services.sync, services.media
 
 
 def code(answer: Any) -> str:
@@ -203,6 +211,34 @@ def test_m4_a_photo_that_had_to_wait_is_told_later(
     assert state_of(app, photo) is None
     rep.push(created(rep.new_id, "receipt", receipt, receipt_values()), early)
     clock.advance(hours=7)
+    run_pending(app)
+    assert state_of(app, photo) == "verified"
+
+
+def test_p8_what_was_found_in_a_photo_is_told_though_the_clock_of_the_server_was_set_back(
+    app: Flask, rep: Carrier, clock: FixedClock
+) -> None:
+    photo = rep.declare(CONTENT)
+    rep.send(photo, CONTENT)
+    with app.app_context():
+        look_into_blobs(db.session(), app.extensions["fieldstamp"])
+        clock.advance(hours=-5)
+        tell_arrivals(db.session(), *engines(app))
+        record = find_record(db.session(), photo)
+    assert record is not None
+    assert record.data["content"] == "readable"
+
+
+def test_p8_a_photo_that_had_to_wait_is_told_though_the_clock_of_the_server_was_set_back(
+    app: Flask, rep: Carrier, clock: FixedClock
+) -> None:
+    receipt, photo = rep.new_id(), rep.new_id()
+    early = created(rep.new_id, "photo", photo, photo_values(receipt, CONTENT))
+    rep.push(early)
+    rep.send(photo, CONTENT)
+    run_pending(app)
+    rep.push(created(rep.new_id, "receipt", receipt, receipt_values()), early)
+    clock.advance(days=-1)
     run_pending(app)
     assert state_of(app, photo) == "verified"
 

@@ -309,7 +309,7 @@ def look_without_heic(app: Flask, sha256: str) -> None:
     with app.app_context():
         with transaction(db.session()):
             db.session.execute(update(Blob).values(**lacks))
-            tell_again(db.session(), own.media, sha256)
+            tell_again(db.session(), sha256)
         tell_arrivals(db.session(), own.sync, own.media)
 
 
