@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from server.proof.acknowledgement import Acknowledged, acknowledge
+from server.proof.encoding import canonical, record_hash
 from server.sync.batch import Head
 from server.sync.engine import Sync
 from server.sync.kinds import Data
@@ -64,6 +65,7 @@ def result_of(sync: Sync, told: Told) -> dict[str, Any]:
     result = {"id": told.mutation.id, **_describe(told.outcome)}
     if told.data is not None:
         result |= {"data": told.data, "data_version": told.data_version}
+        result["hash"] = record_hash(canonical(told.data))
     return result | _proof(sync, told)
 
 

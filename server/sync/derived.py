@@ -9,7 +9,7 @@ from server.casework import queue
 from server.casework.queries import OpenWork
 from server.casework.queue import Asked
 from server.clock import from_wire
-from server.proof.encoding import canonical, sha256_hex
+from server.proof.encoding import canonical, record_hash
 from server.rows import Rows, as_table
 from server.sync import feed
 from server.sync.batch import LIVE, Head
@@ -50,7 +50,7 @@ class Looked:
     @property
     def true_hash(self) -> str:
         """The hash of the data that stands."""
-        return sha256_hex(canonical(self.head.fields))[:16]
+        return record_hash(canonical(self.head.fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

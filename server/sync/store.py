@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from server.proof.encoding import canonical, sha256_hex
+from server.proof.encoding import canonical, record_hash
 from server.proof.seal import Verdict
 from server.rows import Row, Rows, as_table
 from server.sync import feed
@@ -91,7 +91,7 @@ class Writing:
         text = self.texts.get((head.id, head.version))
         if text is None:
             data = canonical(head.fields)
-            text = self.texts[head.id, head.version] = (data.decode(), sha256_hex(data)[:16])
+            text = self.texts[head.id, head.version] = (data.decode(), record_hash(data))
         return text
 
 

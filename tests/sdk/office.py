@@ -194,6 +194,8 @@ class Office:
         self.mutations[mutation["id"]] = mutation
         said = self.script.get(mutation["record"], lambda _m: {"outcome": "applied", "version": 1})
         result = {"id": mutation["id"], **said(mutation)}
+        if "data" in result:
+            result.setdefault("hash", hashlib.sha256(canonical(result["data"])).hexdigest()[:16])
         if result.get("outcome") in {"applied", "merged", "conflict", "rejected"}:
             result.setdefault("ack", self.ack(mutation, result["outcome"], result.get("version")))
         return result

@@ -202,6 +202,26 @@ def test_p6_the_record_that_comes_with_a_merge_is_the_base_of_the_next_edit(
     assert dict(client.get(visit).data) == merged
 
 
+@pytest.mark.parametrize("outcome", ["merged", "conflict"])
+def test_p7_what_changed_on_its_way_back_is_not_taken_over_and_a_pull_brings_it(
+    client: Client, office: Office, outcome: str
+) -> None:
+    visit = routine(client)
+    right, wrong = ({"purpose": "routine", "note": note} for note in ("theirs", "thiers"))
+    office.script[visit] = lambda _m: {
+        "outcome": outcome,
+        "version": 7,
+        "data": wrong,
+        "data_version": 8,
+        "hash": put(visit, right, version=8)["hash"],
+    }
+    client.sync().run()
+    assert client.status().pending_mutations == 0
+    office.pages = [{"items": [put(visit, right, version=8)]}]
+    assert client.sync().run().synced
+    assert (dict(client.get(visit).data), client.get(visit).version) == (right, 8)
+
+
 def test_p8_a_batch_over_the_limit_is_halved(client: Client, office: Office) -> None:
     for _ in range(9):
         routine(client)

@@ -172,12 +172,18 @@ def _result(entry: _wire.JsonObject) -> Result:
         id=entry["id"],
         outcome=outcome,
         version=_whole(entry.get("version")),
-        data=_object(entry.get("data")),
+        data=_whole_data(entry),
         data_version=_whole(entry.get("data_version")),
         problem=_object(entry.get("problem")),
         ack=_object(entry.get("ack")),
         raw={name: value for name, value in entry.items() if name != "data"},
     )
+
+
+def _whole_data(entry: _wire.JsonObject) -> _wire.JsonObject | None:
+    """P7: what changed on its way is not taken over; a pull brings it."""
+    data = _object(entry.get("data"))
+    return data if data is not None and _wire.record_hash(data) == entry.get("hash") else None
 
 
 def is_acknowledged(result: Result, *, digest: str, key: _seal.PublicKey) -> bool:
