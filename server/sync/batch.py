@@ -136,13 +136,13 @@ class Batch:
             self.making.discard((self.sender.user, mutation.record))
         for written in decision.writes:
             self.heads[written.head.id] = written.head
-        if mutation.action == "create" and self.writer == "device":
-            self._keep_open(mutation.record)
+            if written.head.id == mutation.record and self.writer == "device":
+                self._keep_open(mutation.record)
         self.claims.update(decision.claims)
 
     def _keep_open(self, record: str) -> None:
         """P5: what was made beneath a record that moved away is out of sight as that is."""
-        if record in self.heads and self.visible(record) is None:
+        if self.visible(record) is None:
             self.moved.add(record)
 
     def visible(self, record: str) -> Head | None:

@@ -152,6 +152,18 @@ def test_p5_work_goes_on_beneath_a_record_that_moved_in_the_same_push_and_in_lat
     assert held[visit["record"]]["data"]["result"] == "partly"
 
 
+def test_p5_a_create_of_a_strangers_record_tells_nothing_of_it_in_the_same_push(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    phone.push(made)
+    stranger = Phone(client, company.rep("guangzhou"))
+    again = {**stranger.create("customer", customer()), "record": made["record"]}
+    taken, late = stranger.push(again, stranger.patch(made, 0, {"phone": "1"}))
+    assert (taken["outcome"], taken["problem"]["code"]) == ("rejected", "id_taken")
+    assert late["outcome"] == "waiting"
+
+
 def test_p5_what_another_wrote_of_an_own_record_out_of_sight_is_written_no_more(
     phone: Phone, client: FlaskClient, company: Company
 ) -> None:

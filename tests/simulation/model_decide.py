@@ -107,9 +107,6 @@ def _create(state: State, m: Mutation, sender: Sender) -> Said:
     if not _may_place(record, data, sender):
         return refused("validation")
     _write(state, m, sender, record, data)
-    if sender.writer == "device" and not state.sees(sender, m["record"]):
-        state.moved |= {m["record"]}
-        state.open |= {m["record"]}
     close(state, m, sender)
     return APPLIED
 
@@ -201,6 +198,9 @@ def _write(state: State, m: Mutation, sender: Sender, record: Rec, data: dict[st
     record.data = data
     state.records[m["record"]] = record
     place(state, record)
+    if sender.writer == "device" and not state.sees(sender, m["record"]):
+        state.moved |= {m["record"]}
+        state.open |= {m["record"]}
     for twin in twins:
         match(state, m["record"], twin)
     above = state.records.get(record.parent or "")
