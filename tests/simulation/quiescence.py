@@ -68,6 +68,8 @@ def run_round(world: "World") -> None:
             world.log_in(device)
         device.clock.pass_time(client.status().retry_in_s + 1)
         l6_a_sync_comes_to_its_end(world, device)
+        if device.told == "unauthenticated":  # a copy took its place; its person has logged in
+            l6_a_sync_comes_to_its_end(world, device)
         world.checks.after_office()
     world.site.work_all()
     world.pass_time(7 * 3600)
