@@ -12,10 +12,12 @@ from tests.simulation.seen import Seen
 FATES_TOLD = (
     "passes", "lost_request", "lost_answer", "late", "doubled", "doubled_later", "cut_request",
     "cut_answer", "bad_gateway", "busy", "portal", "meanwhile", "delivered_late",
-    "delivered_reordered",
+    "delivered_reordered", "spoiled",
 )  # fmt: skip
 """Every fate, as it is counted."""
 PAGE = {"content-type": "text/html"}
+TYPED = "§".encode()
+"""Begins every text that a person types."""
 Deliver = Callable[[int, Request, int | None], Response]
 """(device, request, bytes of the body that come through; None: all) → the server's answer."""
 
@@ -88,6 +90,8 @@ class Net:
             return _FOREIGN[fate]
         if fate == "meanwhile":
             self.meanwhile()
+        if fate == "spoiled" and request.method == "PATCH" and request.body:
+            request = replace(request, body=request.body[:-1] + bytes([request.body[-1] ^ 1]))
         if fate == "doubled":
             self.deliver(device, request, None)
         self._newest[device] = self.sent
@@ -104,7 +108,15 @@ class Net:
             self.meanwhile()
         if fate == "cut_answer" and answer.body:
             return replace(answer, body=answer.body[: self.chance.randrange(len(answer.body))])
+        if fate == "spoiled":
+            return replace(answer, body=_spoil(answer.body))
         return answer
+
+
+def _spoil(body: bytes) -> bytes:
+    """P3, P7: the first outcome and the first text of a record are others on their way."""
+    told = body.replace(b'"outcome":"rejected"', b'"outcome":"applied"', 1)
+    return told.replace(TYPED, TYPED + TYPED, 1)
 
 
 _FOREIGN = {

@@ -86,6 +86,9 @@ FATES = {
 }
 """What may become of a message, and how often at most."""
 
+SPOILED = 0.04
+"""How often something on the way changes a message, where it ever does."""
+
 PORTIONS = (500, 500, 30, 4)
 """Most records of a page and most mutations of a batch; with few, all that is paged is."""
 
@@ -131,6 +134,7 @@ def make_plan(seed: int, *, actions: int = ACTIONS) -> Plan:
     swarm = _make_swarm(
         chance,
         is_heard=random.Random(f"heard {seed}").random() < 0.25,
+        is_spoiled=random.Random(f"spoiled {seed}").random() < 0.25,
         portion=random.Random(f"portion {seed}").choice(PORTIONS),
     )
     names, weights = list(swarm.ops), list(swarm.ops.values())
@@ -142,7 +146,7 @@ def make_plan(seed: int, *, actions: int = ACTIONS) -> Plan:
     )
 
 
-def _make_swarm(chance: random.Random, *, is_heard: bool, portion: int) -> Swarm:
+def _make_swarm(chance: random.Random, *, is_heard: bool, is_spoiled: bool, portion: int) -> Swarm:
     reps, managers = chance.randint(1, 3), chance.randint(1, 2)
     ops = WORK | {
         name: weight * chance.uniform(0.3, 2.5)
@@ -159,7 +163,7 @@ def _make_swarm(chance: random.Random, *, is_heard: bool, portion: int) -> Swarm
         managers=managers,
         devices=reps + managers + chance.randint(1, 2),
         ops=ops,
-        fates=fates,
+        fates=fates | ({"spoiled": SPOILED} if is_spoiled else {}),
         ages=chance.random() < 0.15,
         is_heard=is_heard,
         portion=portion,

@@ -84,6 +84,10 @@ PORTIONS = (
     "fieldstamp._outbox.LARGEST_BATCH",
 )
 """How much a device asks for and hands in at once."""
+PIECES = ("fieldstamp._tus.SMALLEST", "fieldstamp._tus.FIRST_CHUNK", "fieldstamp._tus.LARGEST")
+"""How much of a photo a device sends at once; those of this company have 700 bytes."""
+PIECE = 60
+"""Bytes of a photo for each record of a page."""
 
 
 class EpochNames:
@@ -117,4 +121,6 @@ def staged(seed: int, portion: int) -> Iterator[None]:
         stage.enter_context(patch.object(epochs, "secrets", EpochNames(seed)))
         for name in PORTIONS:
             stage.enter_context(patch(name, portion))
+        for name in PIECES:
+            stage.enter_context(patch(name, PIECE * portion))
         yield
