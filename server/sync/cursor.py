@@ -30,6 +30,8 @@ class Cursor:
     user: str
     device: str | None
     seq: int
+    stretch: str
+    """In which stretch of the feed ``seq`` was a place."""
     floor: int
     """What had been removed from the feed when this cursor began."""
     scopes: frozenset[str]
@@ -43,6 +45,7 @@ class Cursor:
             self.user,
             self.device,
             self.seq,
+            self.stretch,
             self.floor,
             sorted(self.scopes),
             [[fill.scope, fill.until] for fill in self.backfills],
@@ -57,7 +60,7 @@ class Cursor:
             return None
         try:
             fields: Any = serializer(secret, SALT).loads(text)
-            epoch, user, device, seq, floor, scopes, backfills = fields
+            epoch, user, device, seq, stretch, floor, scopes, backfills = fields
         except (BadSignature, ValueError):
             return None
         return cls(
@@ -65,6 +68,7 @@ class Cursor:
             user=user,
             device=device,
             seq=seq,
+            stretch=stretch,
             floor=floor,
             scopes=frozenset(scopes),
             backfills=tuple(Backfill(scope=scope, until=until) for scope, until in backfills),

@@ -1,4 +1,5 @@
-"""P1: the epoch that version numbers and cursors belong to."""
+"""P1: the epoch that version numbers and cursors belong to, and its stretches, by which a server
+sees that a cursor is not of this store."""
 
 import secrets
 from datetime import datetime
@@ -9,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from server.clock import Clock, from_wire, to_wire
 from server.db import transaction
-from server.sync.tables import Epoch, FeedHead
+from server.rows import Rows
+from server.sync.tables import Epoch, FeedHead, Stretch
 
 Reason = Literal["first", "restored", "cursor_ahead"]
 """Why an epoch began: a new store; a backup; a device that knew more than the store does."""
@@ -37,13 +39,35 @@ def changed_at(session: Session) -> datetime | None:
 
 
 def open_store(session: Session, clock: Clock) -> str:
-    """The running epoch; begins the first one of a new store."""
+    """The running epoch; begins the first one of a new store, and a stretch of the feed.
+
+    Nothing may be numbered since the store was put where it is.
+    """
     with transaction(session):
         found = current_epoch(session)
-        if found is not None:
-            return found
-        session.execute(insert(FeedHead).values(id=1, seq=0, floor=0))
-        return add_epoch(session, clock, reason="first")
+        if found is None:
+            session.execute(insert(FeedHead).values(id=1, seq=0, floor=0))
+            found = add_epoch(session, clock, reason="first")
+        _begin_stretch(session)
+        return found
+
+
+def _begin_stretch(session: Session) -> None:
+    # Whoever holds the head of the feed is alone: no cursor of the last one can lie beyond its end.
+    seq = session.execute(select(FeedHead.seq).with_for_update()).scalar_one()
+    session.execute(insert(Stretch).values(name=secrets.token_hex(4), began=seq))
+
+
+REACH = (
+    "SELECT (SELECT later.began FROM feed_stretch AS later WHERE later.number > own.number"
+    " ORDER BY later.number LIMIT 1) FROM feed_stretch AS own WHERE own.name = ?"
+)
+
+
+def reach(rows: Rows, stretch: str) -> int:
+    """The last place of a stretch that is over; -1 where this store never had it."""
+    found = rows.select(REACH, stretch)
+    return int(found[0][0]) if found else -1
 
 
 def follow_epoch(session: Session, clock: Clock, *, ended: str, reason: Reason) -> str:

@@ -18,7 +18,7 @@ from server.people.principal import Principal
 from server.rows import Row, Rows
 from server.sync.cursor import Backfill, Cursor
 from server.sync.engine import Sync
-from server.sync.epochs import follow_epoch
+from server.sync.epochs import follow_epoch, reach
 from server.sync.feed import to_wire_sum
 from server.sync.given import ToldDevice, note_told
 from server.sync.items import (
@@ -77,7 +77,7 @@ def answer_idle(
     if at is None:
         return None
     state = glimpse(engine, reader)
-    if state.unnumbered or _unusable(state, reader, at) is not None:
+    if state.unnumbered or at.stretch != state.stretch or _unusable(state, reader, at) is not None:
         return None
     behind = any(scope.last_seq > at.seq for scope in state.scopes.values())
     if behind or at.backfills or at.scopes != reader.scopes:
@@ -104,6 +104,7 @@ def begin(snapshot: Snapshot, reader: Principal, *, seq: int = 0) -> Cursor:
         user=reader.user,
         device=reader.device,
         seq=seq,
+        stretch=snapshot.stretch,
         floor=snapshot.floor,
         scopes=reader.scopes,
     )
@@ -115,9 +116,12 @@ def _page(sync: Sync, snapshot: Snapshot, reader: Principal, text: str | None, l
         return _fill(snapshot, reader, Page(cursor=fresh), limit)
     cursor = Cursor.read(sync.secret, text)
     reason = _unusable(snapshot, reader, cursor)
+    if cursor is not None and reason is None and _was_lost(snapshot, cursor):
+        reason = "cursor_ahead"
     if cursor is None or reason is not None:
         return Page(cursor=fresh, resync=reason)
-    return _fill(snapshot, reader, _follow_scopes(reader, cursor), limit)
+    here = replace(cursor, stretch=snapshot.stretch)
+    return _fill(snapshot, reader, _follow_scopes(reader, here), limit)
 
 
 def _unusable(snapshot: FeedState, reader: Principal, cursor: Cursor | None) -> str | None:
@@ -129,6 +133,13 @@ def _unusable(snapshot: FeedState, reader: Principal, cursor: Cursor | None) -> 
     if cursor.seq < snapshot.floor != cursor.floor:
         return "cursor_too_old"
     return "cursor_ahead" if cursor.seq > snapshot.head else None
+
+
+def _was_lost(snapshot: Snapshot, cursor: Cursor) -> bool:
+    """P1: whether the place is one that this store never had, however far it has come by now."""
+    if cursor.stretch == snapshot.stretch:
+        return False
+    return cursor.seq > reach(snapshot.rows, cursor.stretch)
 
 
 def _follow_scopes(reader: Principal, cursor: Cursor) -> Page:

@@ -236,6 +236,18 @@ class FeedHead(Base):
     """Withdrawals and leaves up to here were removed; an older cursor must begin anew."""
 
 
+class Stretch(Base):
+    """P1: the feed from one start of a server to the next; its name tells it from one that a store
+    had before an older copy took its place."""
+
+    __tablename__ = "feed_stretch"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(16), unique=True)
+    began: Mapped[int] = mapped_column(Key)
+    """The last number that was given before it."""
+
+
 class FeedMark(Base):
     """Where the feed stood at the start of a day, so that rows need no time of their own."""
 

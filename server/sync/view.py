@@ -29,6 +29,7 @@ class FeedState:
     """The feed at one moment."""
 
     epoch: str
+    stretch: str
     head: int
     floor: int
     scopes: Mapping[str, ScopeRow]
@@ -76,18 +77,20 @@ def _read_state(rows: Rows, reader: Principal) -> dict[str, Any]:
     # On SQLite writers number what they write, and looking for rows without one reads the feed.
     pending = "0" if rows.sqlite else PENDING
     found = rows.select(
-        "SELECT key, name, last_seq, records, digest, 0, 0, '', 0 FROM scope"
+        "SELECT key, name, last_seq, records, digest, 0, 0, '', '', 0 FROM scope"
         f" WHERE {rows.among('name')}"
         f" UNION ALL SELECT 0, '', 0, 0, 0, seq, {pending},"
-        " (SELECT name FROM epoch ORDER BY number DESC LIMIT 1), floor FROM feed_head",
+        " (SELECT name FROM epoch ORDER BY number DESC LIMIT 1),"
+        " (SELECT name FROM feed_stretch ORDER BY number DESC LIMIT 1), floor FROM feed_head",
         rows.listed(sorted(reader.scopes)),
     )
     head = next(row for row in found if row[0] == 0)
     scopes = {row[1]: ScopeRow(*row[:5]) for row in found if row[0]}
     return {
         "epoch": head[7],
+        "stretch": head[8],
         "head": head[5],
-        "floor": head[8],
+        "floor": head[9],
         "scopes": scopes,
         "unnumbered": bool(head[6]),
     }

@@ -7,11 +7,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from server.app import open_store
 from server.db import transaction
 from server.services import Services
 from server.sync import epochs
 from server.sync.cursor import Cursor
 from server.sync.epochs import current_epoch, follow_epoch
+from tests.backups import Backup
 from tests.company import Company, FixedClock
 from tests.phone import Phone, customer
 
@@ -89,6 +91,32 @@ def test_p1_a_place_that_the_feed_has_reached_begins_no_epoch(phone: Phone, stor
     cursor = phone.pull()["cursor"]
     assert phone.pull(cursor).get("resync_required") is None
     assert current_epoch(store) == running
+
+
+def test_p1_a_place_that_an_older_copy_lacks_begins_an_epoch_however_far_that_has_come_since(
+    app: Flask, phone: Phone, manager: Phone
+) -> None:
+    with Backup(app) as backup:
+        backup.take()
+        phone.push(phone.create("customer", customer()))
+        page = phone.pull()
+        backup.put_back()
+    for name in "bcd":
+        manager.push(manager.create("customer", customer(name=name)))
+    told = phone.pull(page["cursor"])
+    assert (told["resync_required"], told["epoch"] == page["epoch"]) == ("cursor_ahead", False)
+
+
+def test_p4_a_start_of_the_server_costs_no_device_its_place(app: Flask, phone: Phone) -> None:
+    phone.push(phone.create("customer", customer()))
+    page = phone.pull()
+    for name in "bc":
+        open_store(app)
+        made = phone.create("customer", customer(name=name))
+        phone.push(made)
+        page, before = phone.pull(page["cursor"]), page
+        assert page["epoch"] == before["epoch"]
+        assert [item["record"] for item in page["items"]] == [made["record"]]
 
 
 def test_p6_a_base_that_the_restored_server_forgot_overwrites_nothing(

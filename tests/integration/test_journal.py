@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, text
 
 from server.db import transaction
@@ -17,6 +18,7 @@ from server.work.rounds import run_pending
 from tests.company import Company
 from tests.domain.desk import Desk
 from tests.domain.records import visit
+from tests.phone import Phone, customer
 from tests.stores import copy_of, journal_of, put_back, start_again
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -181,6 +183,21 @@ def put_back_one_line(app: Flask, company: Company, copy: Any) -> None:
     """The store as it was one line ago."""
     assert len(lines_of(app)) >= 2
     put_back(app, copy)
+
+
+def test_p1_what_the_journal_brings_back_hides_no_older_copy(
+    app: Flask, desk: Desk, client: FlaskClient
+) -> None:
+    """The store comes as far by it as the device has seen, which has seen something else."""
+    went, manager = a_visit(desk), desk.reviewer()
+    phone = Phone(client, desk.company.rep())
+    copy = copy_of(app, "before.sqlite")
+    phone.push(phone.create("customer", customer()))
+    page = phone.pull()
+    desk.decide(manager, went, "accepted")
+    put_back(app, copy)
+    start_again(app)
+    assert phone.pull(page["cursor"])["resync_required"] == "cursor_ahead"
 
 
 def test_what_did_not_commit_is_left_out_by_whoever_writes_next(
