@@ -41,6 +41,7 @@ def heal(world: "World") -> None:
     settle(world, REASONS - {"waiting", "held"})
     world.checks.everything()
     i18_the_server_agrees_with_itself(world)
+    p3_devices_believe_what_was_decided(world)
     l3_no_file_is_left_over(world)
     if world.plan.swarm.is_heard:
         l4_what_happened_was_heard(world)
@@ -144,6 +145,21 @@ def i18_the_server_agrees_with_itself(world: "World") -> None:
         own = world.services
         found = list(verify(session, own.sync, own.media, photos=True))
     hold("I18", not found, found[:3])
+
+
+def p3_devices_believe_what_was_decided(world: "World") -> None:
+    """Outcomes on a device are the server's own, but where it was told that it is revoked."""
+    decided = dict(world.site.rows("SELECT id, outcome FROM mutation"))
+    for device in world.devices:
+        if world.is_revoked(device.id):
+            continue
+        with device.open()._store.read() as reading:
+            rows = reading.rows(
+                "SELECT id, state FROM mutation WHERE settled_ms IS NOT NULL"
+                " AND coalesce(problem, '') NOT LIKE '%reused%'"
+            )
+        wrong = [(name, said) for name, said in rows if decided.get(name) != said]
+        hold("P3", not wrong, f"{device.name} believes {wrong}")
 
 
 def l3_no_file_is_left_over(world: "World") -> None:
