@@ -165,6 +165,15 @@ def history(session: Session, record: str) -> list[StoredVersion]:
     return [_version(row, mutation, seal, body) for row, mutation, seal, body in rows]
 
 
+def received(session: Session, mutation: str) -> Data:
+    """A mutation as it was sealed, or as the office made it. *Raises* ``not_found``."""
+    body = session.scalar(select(MutationRow.body).where(MutationRow.id == mutation))
+    if body is None:
+        raise Problem("not_found")
+    told: Data = orjson.loads(body)
+    return told
+
+
 def data_at(session: Session, record: str, version: int) -> Data:
     """B4: the data of a record in one of its versions. *Raises* ``not_found``."""
     told = [one for one in history(session, record) if one.version <= version]

@@ -6,9 +6,11 @@ import pytest
 
 from server.casework.queries import open_work
 from server.domain import queries
+from server.domain.review.restoring import restore
 from server.errors import Problem
-from server.people.principal import Role
+from server.people.principal import Principal, Role
 from server.sync.push import Envelope, push_batch
+from server.sync.queries import kept_about
 from tests.company import Company
 from tests.domain.desk import Desk
 from tests.domain.records import SHANGHAI_TOWER, case, photo, receipt, signature, visit
@@ -333,3 +335,34 @@ def test_b2_a_device_cannot_write_a_verdict(desk: Desk) -> None:
     told = {"action": "patch", "kind": "receipt", "record": slip, "base": 1}
     result = desk.send(rep, {**told, "set": {"verdict": "accepted"}})
     assert result["problem"]["code"] == "field_owner"
+
+
+def test_p6_a_decision_that_came_too_late_comes_back_whole_once_the_first_is_undone(
+    desk: Desk,
+) -> None:
+    rep, manager = desk.rep(), desk.reviewer()
+    paper = desk.create(rep, "receipt", **receipt())
+    desk.decide(manager, paper, "accepted")
+    kept = decide_too_late(desk, manager, paper, "returned")
+    desk.undo(manager, paper)
+    restore(desk.company.services.sync, desk.company.store, manager, kept)
+    told = desk.data(paper)
+    assert (told["state"], told["decided_by"]) == ("returned", manager.user)
+
+
+def test_p6_a_decision_that_comes_back_leaves_nothing_of_the_one_before(desk: Desk) -> None:
+    rep, manager = desk.rep(), desk.reviewer()
+    paper = desk.create(rep, "receipt", **receipt())
+    desk.decide(manager, paper, "returned", guidance="下次带样品")
+    kept = decide_too_late(desk, manager, paper, "accepted")
+    restore(desk.company.services.sync, desk.company.store, manager, kept)
+    told = desk.data(paper)
+    assert (told["verdict"], "guidance" in told) == ("accepted", False)
+
+
+def decide_too_late(desk: Desk, manager: Principal, paper: str, verdict: str) -> str:
+    """The conflict that keeps a decision on the first version."""
+    with pytest.raises(Problem, match="wrong_state"):
+        desk.decide(manager, paper, verdict, base=1)
+    [kept] = kept_about(desk.company.store, paper)
+    return kept.id

@@ -27,7 +27,7 @@ def restore(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int
     Raises Problem ``not_found``, ``forbidden``, ``wrong_state`` where somebody else settled it or
     the record changed at the same moment, and what the rules of the kind say to the values.
     """
-    held = _need_open(sync, session, reviewer, kept)
+    held, kind = _need_open(sync, session, reviewer, kept)
     target = queries.find_record(session, held.data["record"])
     mutation: dict[str, Any] = {
         "id": sync.ids.new(),
@@ -36,7 +36,7 @@ def restore(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int
         "restores": {held.kind: held.id},
         "strict": target is not None,
         "base": target.version if target else 0,
-        **_said(held),
+        **(_lost(session, kind, held) if held.kind == "conflict" else _refused(held)),
     }
     envelope = Envelope(sender=reviewer, writer="office")
     (result,) = push_batch(sync, session, envelope, [mutation]).results
@@ -79,7 +79,7 @@ def restore_version(
 
 def dismiss(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int:
     """Says that what was refused stays refused; it remains readable. Raises as :func:`restore`."""
-    held = _need_open(sync, session, reviewer, kept)
+    held, _kind = _need_open(sync, session, reviewer, kept)
     if held.kind != "parked":
         raise Problem("not_found")
     mutation = {
@@ -96,14 +96,26 @@ def dismiss(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int
     return write_version(result)
 
 
-def _said(held: StoredRecord) -> dict[str, Any]:
-    if held.kind == "conflict":
-        return {"action": "patch", "set": held.data["lost"]}
+def _lost(session: Session, kind: RecordKind, held: StoredRecord) -> dict[str, Any]:
+    """P6: what lost, and of a decision all of it: nothing was taken of one that missed a change,
+    and what was equal to what stood then may stand no more."""
+    said = queries.received(session, held.data["mutation"])
+    own = kind.owned["office"] if said.get("strict") else frozenset()
+    values = {name: value for name, value in said.get("set", {}).items() if name in own}
+    values |= held.data["lost"]
+    gone = own.intersection(said.get("unset", ())).union(held.data["fields"]) - values.keys()
+    return {"action": "patch", "set": values} | ({"unset": sorted(gone)} if gone else {})
+
+
+def _refused(held: StoredRecord) -> dict[str, Any]:
     said = {"action": held.data["action"], "set": held.data["set"]}
     return said | ({"unset": held.data["unset"]} if held.data.get("unset") else {})
 
 
-def _need_open(sync: Sync, session: Session, reviewer: Principal, kept: str) -> StoredRecord:
+def _need_open(
+    sync: Sync, session: Session, reviewer: Principal, kept: str
+) -> tuple[StoredRecord, RecordKind]:
+    """What is kept, and the kind of the record that it belongs to."""
     held = queries.find_record(session, kept)
     if held is None or held.kind not in KEPT:
         raise Problem("not_found")
@@ -114,4 +126,4 @@ def _need_open(sync: Sync, session: Session, reviewer: Principal, kept: str) -> 
         raise Problem("forbidden")
     if held.data.get("state") != "open" or "withdrawn" in held.data.get("lost", {}):
         raise Problem("wrong_state")
-    return held
+    return held, kind
