@@ -235,7 +235,7 @@ class Ledger:
         scopes = self.rows("SELECT scope, lost_at FROM device_scope WHERE device = ?", device)
         losses = self.rows("SELECT record FROM device_loss WHERE device = ?", device)
         aliases = self.model.state.aliases
-        return Told(dict(scopes), frozenset(aliases.get(name, name) for (name,) in losses))
+        return Told(device, dict(scopes), frozenset(aliases.get(name, name) for (name,) in losses))
 
     def _compare_outcomes(self, found: list[Stored]) -> None:
         for one in found:

@@ -27,6 +27,8 @@ class Model:
         """Mutations of the batch that have waited as long as they may."""
         self.looker: Looker | None = None
         """Whose batch it is: in whose eyes records moved away."""
+        self.batch: frozenset[str] = frozenset()
+        """Its mutations, also those that its sender sealed on another device."""
         self.met: set[str] = set()
         """Merge rules that applied, since somebody looked."""
 
@@ -53,7 +55,8 @@ class Model:
         state, self.late = self.state, late
         state.now = now
         state.look_around(sender, told)
-        self.looker = (sender.user, batch[0].get("device"), sender.writer)
+        self.looker = (sender.user, told.device if told else None, sender.writer)
+        self.batch = frozenset(one["id"] for one in batch)
         news = [one for one in batch if not state.is_final(one["id"])]
         state.making = {(sender.user, m["record"]) for m in news if m["action"] == "create"}
         for one in news:
@@ -110,7 +113,8 @@ class Model:
     def _word(self, mutation: Mutation, sender: Sender) -> Said:
         """P5: what moved away from one device tells nothing of what another one has seen."""
         state = self.state
-        if self.looker != (sender.user, mutation.get("device"), sender.writer):
+        own = self.looker == (sender.user, mutation.get("device"), sender.writer)
+        if not own and mutation["id"] not in self.batch:
             state = replace(state, moved=frozenset(), open=frozenset())
         return decide(state, mutation, sender, self.met)
 

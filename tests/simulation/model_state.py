@@ -34,6 +34,7 @@ class Sender:
 class Told:
     """What a device was told by its pulls."""
 
+    device: str
     scopes: Mapping[str, str | None] = field(default_factory=dict)
     """Scopes that it was given; when it was told that one is lost."""
     losses: frozenset[str] = frozenset()
