@@ -7,6 +7,7 @@ from tests.simulation.disk import Call, Machine, Verdict
 from tests.simulation.seen import Seen
 
 NAMES = {Verdict.FULL: "full", Verdict.BROKEN: "broken", Verdict.DIES: "crash"}
+LAST_FLUSH = {"device.rollback.sync"}
 PATIENCE = 400
 """Calls after which a fuse that waits for a certain point gives up."""
 
@@ -28,6 +29,9 @@ class Power:
     seen: Seen
     machines: dict[str, Machine] = field(default_factory=dict)
     fuses: dict[str, Fuse] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
+    """Machines on which the flush that ends a commit failed, and nothing was committed since: the
+    person was told that it is not saved, and the next loss of power decides."""
     is_watched: bool = False
     """The checks are looking; nothing goes wrong meanwhile."""
     known: set[str] = field(default_factory=set)
@@ -74,7 +78,11 @@ class Power:
         self.known.add(call.point)
         fuse = self.fuses.get(name)
         if fuse is None or self.is_watched or not self._burns(fuse, call):
+            if call.point in LAST_FLUSH:
+                self.doubtful.discard(name)
             return Verdict.GO
+        if call.point in LAST_FLUSH:
+            self.doubtful.add(name)
         fuse.times -= 1
         if fuse.times <= 0:
             del self.fuses[name]

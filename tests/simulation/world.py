@@ -19,7 +19,7 @@ from server.services import Services
 from server.upkeep.manifest import BackupFault
 from tests.phones import issue_code
 from tests.simulation import desk, fieldwork, weather
-from tests.simulation.checks import Checks
+from tests.simulation.checks import Checks, Handed
 from tests.simulation.disk import Crash, Disk, Verdict
 from tests.simulation.handset import Chance, Handset
 from tests.simulation.net import Net, Unanswered
@@ -209,8 +209,7 @@ class World:
         except Crash:
             answer = None
         if answer is None or self.power.is_down(SERVER):
-            self.restart_server()
-            self.checks.answered(handed_in, None)
+            self.restart_server(handed_in=handed_in)
             raise Unanswered
         self.seen.tell(f"answered {answer.status}")
         self.checks.answered(handed_in, answer)
@@ -227,10 +226,13 @@ class World:
         self.power.calm()
         self.recover()
 
-    def restart_server(self, start: Callable[[], None] | None = None) -> None:
+    def restart_server(
+        self, start: Callable[[], None] | None = None, *, handed_in: Handed | None = None
+    ) -> None:
         """The process has ended, perhaps with its machine, and is started again until it runs.
 
         ``start`` does what the start consists of; it may be cut short and is then repeated.
+        ``handed_in``: what was on its way in, and may have been stored.
         """
         self.seen.note("fault", "server_stopped" if start else "server_crash")
         while True:
@@ -248,7 +250,7 @@ class World:
                 break
         self.power.fuses.pop(SERVER, None)
         if start is None:
-            self.checks.after_crash()
+            self.checks.after_crash(handed_in)
 
     def restart_device(self, device: Handset) -> None:
         """The process has died, perhaps with its machine, and is started again."""

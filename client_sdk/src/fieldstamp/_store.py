@@ -142,11 +142,25 @@ class Store:
             try:
                 self._connection.execute(begin)
                 yield Transaction(self._connection, self._known)
-                self._connection.execute("COMMIT")
+                self._commit()
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _commit(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.DatabaseError:
+            if not self._connection.in_transaction:
+                self._settle()
+            raise
+
+    def _settle(self) -> None:
+        """P1: a commit of which only the last flush failed is there until the power goes. Another
+        one behind it makes it last, now or with the next save."""
+        with contextlib.suppress(sqlite3.DatabaseError):
+            self._connection.execute(f"PRAGMA user_version = {self._steps_done()}")
 
     def _prepare(self) -> None:
         self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
