@@ -24,18 +24,29 @@ if TYPE_CHECKING:
 
 WHOLE = {"customer", "visit", "stall", "visit_report", "receipt", "signature"}
 """Kinds of which the model knows every field; of others, those that mutations name."""
-Roster = Mapping[str, Principal]
-"""User → who that is, with the rights of a moment."""
 COLUMNS = 'key, id, writer, "user", device, body, outcome, code, result, received_at'
 LEFT = (
     "SELECT record.id, scope.name FROM feed JOIN record ON record.key = feed.record"
     " JOIN scope ON scope.key = feed.scope WHERE feed.item = ?"
 )
 DEVICES = 'SELECT id FROM device WHERE "user" = ?'
-GRANTS = "SELECT * FROM role_grant ORDER BY 1"
+GRANTS = (
+    'SELECT "user", role, region FROM role_grant'
+    " UNION ALL SELECT id, 'revoked', NULL FROM device WHERE revoked_at IS NOT NULL"
+)
+REVOKED = "SELECT id FROM device WHERE revoked_at IS NOT NULL"
 MATCHES = "SELECT id, data FROM record WHERE kind = 'claim_match' ORDER BY key"
 TOLD_FOR = timedelta(days=400) - timedelta(days=2)
 """A day counts as a whole, and the server's clock may have been set back."""
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who may do what at some moment."""
+
+    people: Mapping[str, Principal]
+    revoked: frozenset[str]
+    """Devices."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +99,10 @@ class Ledger:
         self.model = Model(State(kinds), self._today)
         self.last = 0
         self._grants: list[Any] = []
-        self._roster: Roster = {}
+        self._roster = Roster({}, frozenset())
         self._rosters: dict[str, Roster] = {}
         """Decision of the office → the rights of then: a journal brings back both in turn."""
-        self._then: Roster = {}
+        self._then: Roster | None = None
         """While a journal is read: the rights that it has come to."""
         self._floor = 0
         """How far the feed has forgotten what left and what was withdrawn."""
@@ -142,10 +153,10 @@ class Ledger:
         for one in found:
             if one.id not in self.model.state.outcomes:
                 roster = self._rosters.setdefault(one.id, self._everybody())
-                self._then = roster if replays else {}
+                self._then = roster if replays else None
                 sender = self._sender(one.user, one.writer)
                 self.model.arrive([json.loads(one.body)], sender, now=one.received_at)
-        self._then = {}
+        self._then = None
         self._settle_waiting(found)
         self._compare_outcomes(found)
 
@@ -247,15 +258,19 @@ class Ledger:
         self.model.met.clear()
 
     def _today(self, mutation: Mutation, sender: Sender) -> Sender:
-        device = mutation.get("device")
-        known = self.rows("SELECT 1 FROM device WHERE id = ? AND revoked_at IS NOT NULL", device)
+        revoked = self._then.revoked if self._then else self._revoked()
         with self.world.checks.looking():
-            return self._sender(sender.user, sender.writer, revoked=bool(known))
+            is_revoked = mutation.get("device") in revoked
+            return self._sender(sender.user, sender.writer, revoked=is_revoked)
+
+    def _revoked(self) -> frozenset[str]:
+        return frozenset(device for (device,) in self.rows(REVOKED))
 
     def _sender(self, user: str, writer: str, *, revoked: bool = False) -> Sender:
         if user == "server":
             return Sender(user, None, frozenset(), frozenset(), frozenset(), writer)
-        known = self._then.get(user) or self.world.site.person(user)
+        then = self._then.people if self._then else {}
+        known = then.get(user) or self.world.site.person(user)
         regions = frozenset(self.world.regions.values())
         return Sender(
             user=user,
@@ -270,11 +285,12 @@ class Ledger:
         )
 
     def _everybody(self) -> Roster:
-        """All people with their rights of now."""
+        """All people with their rights of now, and what is revoked."""
         if self._grants != (grants := self.rows(GRANTS)):
             self._grants = grants
             users = self.rows("SELECT id FROM app_user")
-            self._roster = {user: self.world.site.person(user) for (user,) in users}
+            people = {user: self.world.site.person(user) for (user,) in users}
+            self._roster = Roster(people, self._revoked())
         return self._roster
 
     def compare(self) -> None:
