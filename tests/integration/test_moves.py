@@ -40,6 +40,18 @@ def hand_over(
     return result
 
 
+def lose(phone: Phone, client: FlaskClient, company: Company) -> tuple[dict[str, Any], Phone, str]:
+    """A customer that ``phone`` had and was told to be another's now, that one's phone, and where
+    ``phone`` stood before."""
+    made = phone.create("customer", customer())
+    phone.push(made)
+    cursor = phone.pull()["cursor"]
+    other = Phone(client, company.rep("guangzhou"))
+    hand_over(company, made, 1, other, "guangzhou")
+    phone.pull(cursor)
+    return made, other, cursor
+
+
 def test_p5_a_customer_that_moves_takes_its_visits_and_photos_along(
     phone: Phone, client: FlaskClient, company: Company, store: Session
 ) -> None:
@@ -80,12 +92,7 @@ def test_p5_what_is_made_and_handed_over_in_one_batch_moves_with_its_parent(
 def test_p5_late_work_on_a_record_that_moved_is_parked_for_its_present_owner(
     phone: Phone, client: FlaskClient, company: Company
 ) -> None:
-    made = phone.create("customer", customer())
-    phone.push(made)
-    cursor = phone.pull()["cursor"]
-    other = Phone(client, company.rep("guangzhou"))
-    hand_over(company, made, 1, other, "guangzhou")
-    phone.pull(cursor)
+    made, other, _cursor = lose(phone, client, company)
     [result] = phone.push(phone.patch(made, 1, {"phone": "5"}))
     assert (result["outcome"], result["problem"]["code"]) == ("rejected", "moved")
     assert "data" not in result
@@ -114,12 +121,7 @@ def test_p5_a_record_that_only_its_creator_wrote_stays_open_until_the_loss_is_to
 def test_p5_a_create_under_a_parent_that_moved_is_taken_and_flagged(
     phone: Phone, client: FlaskClient, company: Company
 ) -> None:
-    made = phone.create("customer", customer())
-    phone.push(made)
-    cursor = phone.pull()["cursor"]
-    other = Phone(client, company.rep("guangzhou"))
-    hand_over(company, made, 1, other, "guangzhou")
-    phone.pull(cursor)
+    made, other, _cursor = lose(phone, client, company)
     visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
     [result] = phone.push(visit)
     assert (result["outcome"], result["flags"]) == ("applied", ["moved"])
@@ -131,12 +133,7 @@ def test_p5_work_goes_on_beneath_a_record_that_moved_in_the_same_push_and_in_lat
     phone: Phone, client: FlaskClient, company: Company
 ) -> None:
     """A visit that was made offline keeps its own report and its later edits."""
-    made = phone.create("customer", customer())
-    phone.push(made)
-    cursor = phone.pull()["cursor"]
-    other = Phone(client, company.rep("guangzhou"))
-    hand_over(company, made, 1, other, "guangzhou")
-    phone.pull(cursor)
+    made, other, cursor = lose(phone, client, company)
     visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
     report = phone.create("visit_report", {"visit": visit["record"], "summary": "好"})
     edit = phone.patch(visit, 0, {"result": "done"})
@@ -167,12 +164,7 @@ def test_p5_a_create_of_a_strangers_record_tells_nothing_of_it_in_the_same_push(
 def test_p5_what_another_wrote_of_an_own_record_out_of_sight_is_written_no_more(
     phone: Phone, client: FlaskClient, company: Company
 ) -> None:
-    made = phone.create("customer", customer())
-    phone.push(made)
-    cursor = phone.pull()["cursor"]
-    other = Phone(client, company.rep("guangzhou"))
-    hand_over(company, made, 1, other, "guangzhou")
-    phone.pull(cursor)
+    made, other, _cursor = lose(phone, client, company)
     visit = phone.create("visit", {"customer": made["record"], "purpose": "routine"})
     phone.push(visit)
     [theirs] = other.push(other.patch(visit, 1, {"result": "done"}))
