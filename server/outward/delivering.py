@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from server.db import transaction
-from server.outward.backoff import next_try
+from server.outward.backoff import LONGEST, next_try
 from server.outward.calling import Refused, read_target
 from server.outward.engine import LANES, Flight, Outward
 from server.outward.mailing import send_all
@@ -59,7 +59,9 @@ def _free_lanes(session: Session, outward: Outward) -> list[str]:
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    return Delivery.settled_at.is_(None) & (Delivery.next_at <= now)
+    """P8: what lies farther off than a try is put off was noted before the clock was set back."""
+    is_due = (Delivery.next_at <= now) | (Delivery.next_at > now + LONGEST)
+    return Delivery.settled_at.is_(None) & is_due
 
 
 def _start(session: Session, outward: Outward, lane: str) -> None:

@@ -68,6 +68,20 @@ def test_a_retry_is_signed_anew_under_the_same_id(site: Site, receiver: Receiver
 
 
 @on_sqlite
+def test_p8_a_retry_does_not_wait_for_a_clock_that_was_set_back(
+    site: Site, receiver: Receiver
+) -> None:
+    site.hook(receiver)
+    receiver.answers = [500]
+    site.receipt()
+    site.work()
+    site.clock.moment -= timedelta(hours=10)
+    site.work()
+    first, again = receiver.got
+    assert first.headers["webhook-id"] == again.headers["webhook-id"]
+
+
+@on_sqlite
 def test_the_secret_and_the_token_are_not_readable_in_the_store(
     site: Site, receiver: Receiver
 ) -> None:
