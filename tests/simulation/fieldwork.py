@@ -227,7 +227,8 @@ def resolve(world: "World", device: Handset, chance: random.Random) -> None:
     found = pick(device.open().conflicts(), chance)
     if found is not None:
         name = found["fields"][0]
-        values = {name: value_for(name, chance)} if name in EDITED[found["record_kind"]] else {}
+        known = EDITED.get(found["record_kind"], ())
+        values = {name: value_for(name, chance)} if name in known else {}
         device.open().resolve(found.id, values if chance.random() < 0.5 else {})
 
 

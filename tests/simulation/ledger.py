@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -63,6 +63,10 @@ class Stored:
     code: str | None
     result: str
     received_at: str
+
+
+def _by_push(one: Stored) -> object:
+    return (one.device, one.received_at) if one.writer == "device" else one.key
 
 
 def mutations_of(request: Request) -> list[dict[str, Any]]:
@@ -150,15 +154,24 @@ class Ledger:
         if own and (was_taken or any(one["id"] in fresh for one in own)):
             sender = self._sender(own[0]["user"], "device", revoked=revoked)
             self.model.arrive(own, sender, now=self._now, told=self._told(device))
-        for one in found:
-            if one.id not in self.model.state.outcomes:
-                roster = self._rosters.setdefault(one.id, self._everybody())
-                self._then = roster if replays else None
-                sender = self._sender(one.user, one.writer)
-                self.model.arrive([json.loads(one.body)], sender, now=one.received_at)
+        unknown = [one for one in found if one.id not in self.model.state.outcomes]
+        for _, batch in groupby(unknown, key=_by_push):
+            self._tell_unseen(list(batch), replays=replays)
         self._then = None
         self._settle_waiting(found)
         self._compare_outcomes(found)
+
+    def _tell_unseen(self, batch: list[Stored], *, replays: bool) -> None:
+        """A decision of the office; or a push that a machine which was put back had, and the one
+        before it not."""
+        first = batch[0]
+        roster = self._rosters.setdefault(first.id, self._everybody())
+        self._then = roster if replays and first.writer != "device" else None
+        revoked = first.device in self._revoked()
+        sender = self._sender(first.user, first.writer, revoked=revoked)
+        told = self._told(first.device)
+        mutations = [json.loads(one.body) for one in batch]
+        self.model.arrive(mutations, sender, now=first.received_at, told=told)
 
     @property
     def _now(self) -> str:
@@ -220,10 +233,15 @@ class Ledger:
         left = [one for one in found if one.outcome != "waiting"]
         left.sort(key=lambda one: (one.user, one.device or "", one.writer, one.key))
         while left := [one for one in left if one.id in self.model.waiting]:
-            due = [one for one in left if self._is_due(one)] or left
-            for _, own in groupby(due, key=lambda one: (one.user, one.device, one.writer)):
-                self._sweep([one for one in own if one.id in self.model.waiting])
-            left = [one for one in left if one not in due]
+            if not self._sweep_all(filter(self._is_due, left)) and not self._sweep_all(left):
+                return
+
+    def _sweep_all(self, due: Iterable[Stored]) -> bool:
+        """Whether anything was settled."""
+        before = len(self.model.waiting)
+        for _, own in groupby(due, key=lambda one: (one.user, one.device, one.writer)):
+            self._sweep([one for one in own if one.id in self.model.waiting])
+        return len(self.model.waiting) < before
 
     def _is_due(self, one: Stored) -> bool:
         state = self.model.state
