@@ -155,6 +155,7 @@ def follow(run: Run, number: int, ready: Barrier, finished: Event) -> None:
 
 
 def _unnumbered(session: Session) -> int:
+    session.rollback()  # the last page may have left a moment open in which there was nothing yet
     count: int = session.execute(text("SELECT count(*) FROM feed WHERE seq IS NULL")).scalar_one()
     session.rollback()
     return count
