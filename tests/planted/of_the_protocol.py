@@ -192,11 +192,11 @@ def a_base_of_an_earlier_epoch_counts_as_it_is(
     from_protocol=True,
 )
 def an_original_is_freed_at_once(
-    to_free: Callable[..., dict[str, int]],
+    to_free: Callable[..., list[str]],
 ) -> Callable[..., dict[str, int]]:
     """The device drops an original as soon as the server has signed for it, not 14 days later."""
 
-    def to_free_faulty(transaction: Transaction, *, before_ms: int) -> dict[str, int]:
+    def to_free_faulty(transaction: Transaction, *, before_ms: int) -> list[str]:
         return to_free(transaction, before_ms=before_ms + LATEST)
 
     return to_free_faulty

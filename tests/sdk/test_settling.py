@@ -1,5 +1,6 @@
 """What lost or was refused is brought back, and what is safe is freed: on the real server."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,3 +190,26 @@ def test_m4_an_original_is_freed_fourteen_days_after_the_server_signed_for_it(
     again = device.attach(shop(device), content, tag="store_front")
     assert device.original(again.id) == content
     assert synced(device).photos_verified == 1
+
+
+def test_m4_an_original_stays_where_it_cannot_be_noted_that_it_went(
+    fleet: Fleet, device: Client, clock: OfficeClock, rep: str
+) -> None:
+    content = jpeg(300)
+    photo = device.attach(shop(device), content, tag="store_front")
+    synced(device)
+    clock.advance(days=15)
+    fleet.log_in(device, rep)
+    synced(device)
+    connection = device._store._connection
+    connection.set_authorizer(no_commit)
+    with pytest.raises(sqlite3.DatabaseError):
+        device.free_originals()
+    connection.set_authorizer(None)
+    assert device.original(photo.id) == content
+    assert device.free_originals() == len(content)
+
+
+def no_commit(action: int, what: str | None, *_: str | None) -> int:
+    refused = action == sqlite3.SQLITE_TRANSACTION and what == "COMMIT"
+    return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK

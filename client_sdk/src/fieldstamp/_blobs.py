@@ -1,7 +1,6 @@
 """Photo, signature and other bytes beside the store, each named by its SHA-256 (M2).
 
-Bytes are durable before anything that names them is saved. They go only by ``free``, whose caller
-holds the proof that the server has them, and by ``clear`` where nothing names them.
+Bytes are durable before anything that names them is saved, and they go when nothing names them.
 """
 
 import errno
@@ -74,7 +73,7 @@ class Blobs:
         """Removes what is not ``named``, and parts of it; returns how many bytes that were.
 
         P6: only for who holds the writer's lock of the store, within which all bytes are kept that
-        a row is going to name. So this is what a save left that was cut short.
+        a row is going to name. So this is what was let go, or what a save left that was cut short.
         """
         found = self._disk.files(self._folder)
         gone = [(path, size) for path, size in found if path.name not in named]

@@ -361,17 +361,15 @@ class Client:
         server's time, as its answers told it. Records and small copies stay. What a save left that
         was cut short goes, too.
         """
-        freed = 0
-        # P6: within the writer's lock, so that nobody saves the same bytes meanwhile.
         with self._store.write() as transaction:
             heard = transaction.value("hello") or {}
             before_ms = heard.get("server_time", 0) - _KEPT_MS
-            for sha256, size in _uploads.to_free(transaction, before_ms=before_ms).items():
-                self._blobs.free(sha256)
+            for sha256 in _uploads.to_free(transaction, before_ms=before_ms):
                 _uploads.note_freed(transaction, sha256)
-                freed += size
-            freed += self._blobs.clear(_previews.named(transaction))
-        return freed
+        # P6: bytes go when the store on the disk says so, and within the writer's lock, so that
+        # nobody saves the same ones meanwhile.
+        with self._store.write() as transaction:
+            return self._blobs.clear(_previews.named(transaction))
 
     def retry(self, record_id: str) -> int:
         """Sends stopped uploads of a record again from the start; returns how many."""

@@ -91,6 +91,7 @@ class Store:
         self.path = path
         self._lock = FileLock(path.with_name(path.name + ".lock"))
         self._known: dict[str, Any] = {}
+        self._is_doubtful = False
         try:
             flush_leftovers(path)
         except OSError as error:
@@ -110,7 +111,13 @@ class Store:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Transaction]:
-        """A transaction that commits when the block ends and leaves no trace when it raises."""
+        """A transaction that commits when the block ends and leaves no trace when it raises.
+
+        What was saved before it is on the disk when it begins.
+        """
+        if self._is_doubtful:
+            with _told_apart():
+                self._settle()
         with self._transaction("BEGIN IMMEDIATE") as transaction:
             yield transaction
 
@@ -153,14 +160,16 @@ class Store:
             self._connection.execute("COMMIT")
         except sqlite3.DatabaseError:
             if not self._connection.in_transaction:
-                self._settle()
+                self._is_doubtful = True
+                with contextlib.suppress(sqlite3.DatabaseError):
+                    self._settle()
             raise
 
     def _settle(self) -> None:
         """P1: a commit of which only the last flush failed is there until the power goes. Another
-        one behind it makes it last, now or with the next save."""
-        with contextlib.suppress(sqlite3.DatabaseError):
-            self._connection.execute(f"PRAGMA user_version = {self._steps_done()}")
+        one behind it makes it last, now or before the next save."""
+        self._connection.execute(f"PRAGMA user_version = {self._steps_done()}")
+        self._is_doubtful = False
 
     def _prepare(self) -> None:
         self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")

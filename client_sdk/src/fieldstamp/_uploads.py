@@ -148,21 +148,21 @@ def send_lost(transaction: Transaction, *, new_key: Callable[[], str]) -> int:
     return _restart(transaction, where, (), new_key=new_key)
 
 
-def to_free(transaction: Transaction, *, before_ms: int) -> dict[str, int]:
-    """Originals, by hash and with their size, that were acknowledged before ``before_ms``.
+def to_free(transaction: Transaction, *, before_ms: int) -> list[str]:
+    """The SHA-256 of originals that were acknowledged before ``before_ms``.
 
     Bytes that any other upload still needs are not among them.
     """
     rows = transaction.rows(
-        "SELECT sha256, max(bytes) FROM upload GROUP BY sha256 HAVING min(freed) = 0 AND min("
+        "SELECT sha256 FROM upload GROUP BY sha256 HAVING min(freed) = 0 AND min("
         " part = 'original' AND state = 'verified' AND coalesce(acked_ms < ?, 0)) = 1",
         before_ms,
     )
-    return dict(rows)
+    return [sha256 for (sha256,) in rows]
 
 
 def note_freed(transaction: Transaction, sha256: str) -> None:
-    """Remembers that these bytes are not on this device any more."""
+    """Remembers that these bytes are not kept on this device any more."""
     transaction.run("UPDATE upload SET freed = 1 WHERE sha256 = ?", sha256)
 
 
