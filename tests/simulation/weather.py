@@ -33,6 +33,8 @@ class Backup:
 
     folder: Path
     at: datetime
+    made: int
+    """The action that made it; a clock may go back."""
     known: Any
 
 
@@ -151,7 +153,7 @@ def backup(world: "World", device: Handset, chance: random.Random) -> None:
     with world.site.at_work():
         create(db.engine, world.site.settings, world.site.clock, folder)
     known = world.checks.remember()
-    world.backups.append(Backup(folder, world.site.clock.now(), known))
+    world.backups.append(Backup(folder, world.site.clock.now(), world.actions, known))
     world.seen.note("fault", "server_backed_up")
 
 
@@ -203,7 +205,7 @@ def store_back(world: "World", device: Handset, chance: random.Random) -> None:
 
 def _put_back_unseen(world: "World", device: Handset, kept: Backup) -> None:
     world.restart_server(lambda: _put_machine_back(world, kept.folder))
-    world.backups = [one for one in world.backups if one.at <= kept.at]
+    world.backups = [one for one in world.backups if one.made <= kept.made]
     world.checks.put_back(kept.known)
     world.seen.note("fault", "store_put_back")
     before = world.checks.ledger.epoch
@@ -226,7 +228,8 @@ def _take_snapshot(world: "World") -> None:
     folder = world.folder / "snapshot"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(world.site.folder, folder, ignore=shutil.ignore_patterns("*-shm"))
-    world.snapshot = Backup(folder, world.site.clock.now(), world.checks.remember())
+    known = world.checks.remember()
+    world.snapshot = Backup(folder, world.site.clock.now(), world.actions, known)
     world.seen.note("fault", "server_snapshot")
 
 
