@@ -87,8 +87,7 @@ def park(batch: Batch, mutation: Mutation, outcome: Outcome) -> Decision:
     """P6: a refused mutation is kept where its sender and whoever holds the target can see it."""
     target = batch.heads.get(mutation.record)
     planned = _planned(batch, mutation)
-    # Nothing more is sent to a revoked device; its manager sees what it handed in.
-    scopes = set() if batch.sender.upload_only else {f"user:{batch.sender.user}"}
+    scopes = {f"user:{batch.sender.user}"}
     region = batch.sender.home_region
     if target is not None:
         scopes |= target.placement.scopes

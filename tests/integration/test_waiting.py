@@ -145,6 +145,17 @@ def test_p6_a_revoked_device_hands_in_its_work_which_is_parked_for_its_manager(
     assert item["data"]["captured"] == {"wall": "2026-03-01T10:00:00+08:00"}
 
 
+def test_p6_what_a_revoked_device_hands_in_is_seen_by_the_next_device_of_its_user(
+    phone: Phone, client: FlaskClient, company: Company
+) -> None:
+    made = phone.create("customer", customer())
+    company.revoke(phone.device)
+    phone.push(made)
+    successor = Phone(client, company.device(phone.device.user))
+    [item] = successor.pull_all()
+    assert (item["kind"], item["data"]["set"]) == ("parked", made["set"])
+
+
 TERM = timedelta(days=14)
 
 

@@ -186,3 +186,20 @@ def test_p5_a_picture_leaves_the_device_with_its_record(
     with pytest.raises(UnknownRecordError):
         other.preview(photo.id)
     assert not [path for path in other._blobs._folder.rglob("*") if path.is_file()]
+
+
+def test_p8_a_picture_that_the_disk_has_lost_is_asked_for_again(
+    app: Flask, fleet: Fleet, rep: str, device: Client
+) -> None:
+    photo = device.attach(shop(device), jpeg(300), tag="store_front")
+    synced(device)
+    run_pending(app)
+    other = fleet.enrol(rep)
+    synced(other)
+    for _ in range(2):
+        with pytest.raises(UnknownRecordError):
+            other.preview(photo.id)
+        synced(other)
+        assert other.preview(photo.id).startswith(b"\xff\xd8")
+        for path in other._blobs._folder.glob("*/*"):
+            path.unlink()

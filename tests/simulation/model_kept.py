@@ -55,15 +55,13 @@ def _make(state: State, name: str, made: Rec) -> None:
 def park(state: State, m: Mutation, sender: Sender) -> None:
     """P6: what was refused is kept."""
     target = state.records.get(m["record"])
-    scopes = set() if sender.revoked else {f"user:{sender.user}"}
-    scopes |= target.scopes if target else {f"region:{sender.home}"}
+    scopes = {f"user:{sender.user}"} | (target.scopes if target else {f"region:{sender.home}"})
     data = {
         "record": m["record"],
         "user": sender.user,
         "set": m.get("set", {}),
         "unset": list(m.get("unset", ())),
         "state": "open",
-        "revoked": sender.revoked,
     }
     region, parent = (target.region, m["record"]) if target else (sender.home, None)
     made = Rec("parked", sender.user, region, frozenset(scopes), parent, data)
@@ -145,5 +143,5 @@ def place_all(state: State) -> None:
         if top is record:
             continue
         record.scopes, record.region = top.scopes, top.region
-        if record.kind == "parked" and not record.data["revoked"]:
+        if record.kind == "parked":
             record.scopes |= {f"user:{record.data['user']}"}

@@ -21,8 +21,8 @@ _GUIDANCE = "guidance"
 
 
 def wish(transaction: Transaction, record: str) -> None:
-    """The preview of a photo is to come with the next sync."""
-    transaction.run("INSERT OR IGNORE INTO preview (record) VALUES (?)", record)
+    """The preview of a photo, whose bytes are not here, is to come with the next sync."""
+    transaction.run("INSERT OR REPLACE INTO preview (record) VALUES (?)", record)
 
 
 def wish_for_guided(transaction: Transaction, pulled: Mapping[str, Any], *, blobs: Blobs) -> None:
