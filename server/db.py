@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from server.durable import sync_path
+from server.durable import sync_path, write_again
 
 try:
     sqlite: ModuleType = import_module("pysqlite3.dbapi2")
@@ -30,6 +30,7 @@ except ImportError:  # no wheel for this machine
     sqlite = stock_sqlite
 
 BUSY_SECONDS = 30
+SETTLING_MS = 1000
 NAME = "fieldstamp"
 """How the connections of a server call themselves on PostgreSQL."""
 COMMON = {"pool_size": 20, "max_overflow": 20, "hide_parameters": True}
@@ -117,8 +118,8 @@ def prepare(engine: Engine) -> None:
     journal = "TRUNCATE" if has_wal_race(sqlite.sqlite_version_info) else "WAL"
 
     @event.listens_for(engine, "first_connect")
-    def settle(_connection: object, _record: object) -> None:
-        settle_leftovers(engine.url.database)
+    def settle(connection: Any, _record: object) -> None:
+        settle_leftovers(connection, engine.url.database)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
@@ -144,16 +145,39 @@ def _look_alive(connection: Any, _record: object, _pooled: object) -> None:
         raise DisconnectionError
 
 
-def settle_leftovers(database: str | None) -> None:
-    """P3: brings to the disk what a process wrote last that was killed before it could.
+def settle_leftovers(connection: Any, database: str | None) -> None:
+    """P3: brings to the disk what a process wrote last that was killed before it could, or after
+    its sync had failed. ``connection`` is the first one.
 
-    The next one reads it as committed, and answers by it.
+    The next one reads it as committed, answers by it, and writes behind it.
     """
-    left = [Path(f"{database}{ending}") for ending in ("-wal", "-journal")]
-    for path in left:
+    wal, journal = (Path(f"{database}{ending}") for ending in ("-wal", "-journal"))
+    for path in (wal, journal):
         if path.exists():
             sync_path(path)
             sync_path(path.parent)
+    if wal.exists():
+        with _alone(connection) as is_alone:
+            if is_alone:
+                write_again(wal)
+
+
+@contextmanager
+def _alone(connection: Any) -> Iterator[bool]:
+    """Whether nobody else writes now: who does, has settled what there was when he came."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {SETTLING_MS}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_BUSY":
+            raise
+    try:
+        yield connection.in_transaction
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 class Fault(Exception):
