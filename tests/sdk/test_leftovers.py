@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldstamp import StoreBusyError
+from fieldstamp import StoreBusyError, StoreError
 from fieldstamp._system import SystemDisk
 from tests.sdk.conftest import Opener
 
@@ -47,7 +47,7 @@ def test_p6_what_a_save_left_that_was_cut_short_goes_and_nothing_else_does(
     client.enrol("CODE")
     visit = client.create("visit", {"purpose": "routine"})
     photo = client.attach(visit, b"photo", preview=b"small")
-    with pytest.raises(OSError, match="went off"):
+    with pytest.raises(StoreError, match="went off"):
         open_client(disk=CutShort(named=named)).attach(visit, b"cut short")
     assert kept_beside(tmp_path / "field.db") == [b"cut short", b"photo", b"small"]
     assert client.free_originals() == len(b"cut short")

@@ -3,14 +3,15 @@
 Bytes are durable before anything that names them is saved, and they go when nothing names them.
 """
 
-import errno
+import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
-from fieldstamp._errors import StorageFullError
+from fieldstamp._errors import of_the_disk
 from fieldstamp._ports import Disk
 from fieldstamp._wire import sha256_hex
 
+_PIECE = 1024 * 1024
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "image/jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -36,7 +37,7 @@ class Blobs:
         self._disk = disk
 
     def keep(self, content: bytes) -> str:
-        """Makes ``content`` durable and returns its SHA-256 (hex). Raises StorageFullError."""
+        """Makes ``content`` durable and returns its SHA-256 (hex). Raises StoreError."""
         name = sha256_hex(content)
         final = self._path(name)
         try:
@@ -44,18 +45,23 @@ class Blobs:
             self._disk.make_folder(final.parent)
             self._place(content, final)
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise StorageFullError("there is no space left for these bytes") from error
-            raise
+            raise of_the_disk(error) from error
         return name
 
     def is_whole(self, name: str) -> bool:
         """Whether the bytes are here, can be read, and still have their hash."""
-        path = self._path(name)
         try:
-            return self._disk.exists(path) and sha256_hex(self._disk.read(path)) == name
+            return self.is_here(name) and self._sum(name) == name
         except OSError:  # P8: a file that the disk does not give back stops nothing but itself
             return False
+
+    def _sum(self, name: str) -> str:
+        """P8: piece by piece, since a film may be larger than the memory."""
+        found, offset = hashlib.sha256(), 0
+        while piece := self.piece(name, offset=offset, size=_PIECE):
+            found.update(piece)
+            offset += len(piece)
+        return found.hexdigest()
 
     def piece(self, name: str, *, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``."""
@@ -67,7 +73,7 @@ class Blobs:
 
     def free(self, name: str) -> None:
         """Gives the space of a blob back."""
-        self._disk.remove(self._path(name))
+        self._removed(self._path(name))
 
     def clear(self, named: Collection[str]) -> int:
         """Removes what is not ``named``, and parts of it; returns how many bytes that were.
@@ -77,13 +83,22 @@ class Blobs:
         """
         found = self._disk.files(self._folder)
         gone = [(path, size) for path, size in found if path.name not in named]
-        for path, _ in gone:
+        return sum(size for path, size in gone if self._removed(path))
+
+    def _removed(self, path: Path) -> bool:
+        """P8: what another program has open, on Windows, goes another time and keeps nothing."""
+        try:
             self._disk.remove(path)
-        return sum(size for _, size in gone)
+        except OSError:
+            return False
+        return True
 
     def read(self, name: str) -> bytes:
-        """All bytes of a blob."""
-        return self._disk.read(self._path(name))
+        """All bytes of a blob. Raises StoreError where the disk does not give them back."""
+        try:
+            return self._disk.read(self._path(name))
+        except OSError as error:
+            raise of_the_disk(error) from error
 
     def _place(self, content: bytes, final: Path) -> None:
         """P6: published even where the bytes are here, since a killed save may have left them

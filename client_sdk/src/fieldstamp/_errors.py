@@ -26,6 +26,7 @@
 later without a change. ``action`` says what a person can do.
 """
 
+import errno
 from collections.abc import Mapping
 
 
@@ -165,6 +166,13 @@ class StoreError(FieldstampError):
     """The file on this device cannot be used."""
 
     code = "store"
+
+
+def of_the_disk(error: OSError) -> StoreError:
+    """What an error of the disk is to a person."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StorageFullError("there is no space left on this device")
+    return StoreError(str(error), code="store_unusable")
 
 
 class StoreBusyError(StoreError):

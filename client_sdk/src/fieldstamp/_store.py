@@ -16,6 +16,7 @@ from fieldstamp._errors import (
     StoreDamagedError,
     StoreError,
     StoreTooNewError,
+    of_the_disk,
 )
 from fieldstamp._schema import STEPS
 from fieldstamp._system import FileLock, flush_leftovers
@@ -95,7 +96,7 @@ class Store:
         try:
             flush_leftovers(path)
         except OSError as error:
-            raise StoreError(str(error), code="store_unusable") from error
+            raise of_the_disk(error) from error
         with _told_apart():
             self._connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None)
             try:
@@ -136,7 +137,11 @@ class Store:
     @contextlib.contextmanager
     def syncing(self) -> Iterator[None]:
         """Held by the one process that syncs this store. Raises StoreBusyError."""
-        if not self._lock.take():
+        try:
+            is_taken = self._lock.take()
+        except OSError as error:
+            raise of_the_disk(error) from error
+        if not is_taken:
             raise StoreBusyError("another process is syncing this store")
         try:
             yield

@@ -16,7 +16,10 @@ else:
     import fcntl
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+_UNKNOWN_THERE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a file system answers to what it does not know."""
+_NO_LINKS = _UNKNOWN_THERE | {errno.EPERM, errno.EACCES}
+_HELD_ELSEWHERE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
 class SystemClock:
@@ -75,9 +78,10 @@ class SystemDisk:
         except FileExistsError:
             pass
         except OSError as error:
-            if error.errno not in _NO_LINKS or final.exists():
+            if error.errno not in _NO_LINKS:
                 raise
-            part.rename(final)
+            if not final.exists():
+                part.rename(final)
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
         _flush_folder(final.parent)
@@ -135,15 +139,20 @@ class FileLock:
         self._file: IO[bytes] | None = None
 
     def take(self) -> bool:
-        """True when this process now holds the lock, False when another one does."""
+        """True when this process now holds the lock, False when another one does.
+
+        Raises OSError where nobody can hold one there, which is never told as somebody else's.
+        """
         handle = self._path.open("ab")
         try:
             if sys.platform == "win32":
                 msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
             else:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             handle.close()
+            if error.errno not in _HELD_ELSEWHERE:
+                raise
             return False
         self._file = handle
         return True
@@ -178,5 +187,9 @@ def _flush_folder(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        # P6: where folders know no flush, refusing all work would keep nothing safer.
+        if error.errno not in _UNKNOWN_THERE:
+            raise
     finally:
         os.close(handle)

@@ -168,9 +168,10 @@ class Sender:
         try:
             size = min(self._chunk, _LARGEST_CHECKED) if upload.refusals else self._chunk
             return self._blobs.piece(upload.sha256, offset=offset, size=size)
-        except OSError:
+        except OSError as error:
             self._need_whole(upload)
-            raise
+            # P8: it was whole a moment later, so that this is for the next sync.
+            raise RefusedError(str(error), code="store_unusable") from error
 
     def _placed(self, upload: Upload, response: Response) -> tuple[Upload, int]:
         """Where the upload stands after an answer."""
