@@ -2,15 +2,21 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
+import msgspec
 import pytest
 from flask import Flask
+from sqlalchemy import event, text
 
 from server.errors import Problem
 from server.extensions import db
 from server.media import receiving, uploads
 from server.services import Services
+from server.settings import Settings
 from tests.pictures import draw
+from tests.until import LIMIT_SECONDS, until
 from tests.uploads import Carrier, carriers
 
 CONTENT = draw(900, 700)
@@ -113,3 +119,52 @@ def test_m2_pieces_that_reach_either_process_are_hashed_as_they_lie(
     assert (answer.status_code, answer.headers["Upload-State"]) == (
         (460, "refused") if spoilt else (204, "verified")
     )
+
+
+class TestOneUploadEach:
+    """A server that lets everybody hold one."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return msgspec.structs.replace(settings, open_uploads=1)
+
+    @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # SQLite has one writer
+    def test_attack_16_two_processes_count_the_uploads_of_a_person_one_after_the_other(
+        self, app: Flask, beside: Flask, rep: Carrier, there: Carrier
+    ) -> None:
+        photo = rep.declare(CONTENT)
+        with ThreadPoolExecutor(2) as pool:
+            with held_where_written(app) as asked:
+                here = pool.submit(lambda: rep.create(photo, 1).status_code)
+                assert asked.wait(LIMIT_SECONDS)
+                other = pool.submit(lambda: there.create(photo, 1).status_code)
+                until(lambda: other.done() or waits_for_a_lock(beside))
+            assert (here.result(LIMIT_SECONDS), other.result(LIMIT_SECONDS)) == (201, 429)
+
+
+@contextmanager
+def held_where_written(app: Flask) -> Iterator[threading.Event]:
+    """Holds ``app`` where it has written an upload; yields what is set once it has come so far."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hold(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("INSERT INTO upload"):
+            asked.set()
+            assert go_on.wait(LIMIT_SECONDS)
+
+    with app.app_context():
+        event.listen(db.engine, "after_cursor_execute", hold)
+    try:
+        yield asked
+    finally:
+        go_on.set()
+
+
+def waits_for_a_lock(app: Flask) -> bool:
+    """Whether somebody waits for another transaction of the store of ``app``."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with app.app_context(), db.engine.connect() as connection:
+        return bool(connection.execute(waiting).scalar_one())
