@@ -30,7 +30,8 @@ def list_unexamined(session: Session) -> list[str]:
 def _is_unseen() -> ColumnElement[bool]:
     """Nobody looked inside, or nobody could who can now."""
     unseen = Blob.content.is_(None)
-    return unseen | (Blob.reason == "needs_heic") if _has_heic() else unseen
+    lacking = (Blob.content == "unsupported") & (Blob.reason == "needs_heic")
+    return unseen | lacking if _has_heic() else unseen
 
 
 @cache

@@ -8,9 +8,16 @@ from server.media.engine import Media
 from server.media.parts import PartFiles
 from server.media.receiving import finish
 from server.media.tables import Upload
-from server.media.uploads import GIVEN_UP, UploadStatus, change_row, give_up, to_status
+from server.media.uploads import (
+    GIVEN_UP,
+    UNFINISHED,
+    UploadStatus,
+    change_row,
+    give_up,
+    to_status,
+)
 
-WAITS = or_(Upload.state == "open", and_(Upload.state == "stored", Upload.partial))
+WAITS = and_(Upload.state.in_(UNFINISHED), or_(Upload.state == "open", Upload.partial))
 """Uploads that are not at their end, or wait to be joined."""
 log = structlog.get_logger()
 

@@ -52,37 +52,52 @@ def deliver(session: Session, outward: Outward) -> int:
 
 def _free_lanes(session: Session, outward: Outward) -> list[str]:
     """Receivers that something is due to and nobody is speaking to, the longest waiting first."""
-    waiting = select(Delivery.hook).where(_is_due(outward.clock.now())).group_by(Delivery.hook)
-    found = session.scalars(waiting.order_by(func.min(Delivery.next_at)))
-    free = [lane for hook in found if (lane := hook or MAIL) not in outward.flying]
-    return free[: LANES - len(outward.flying)]
+    now = outward.clock.now()
+    found = [(MAIL, session.scalar(select(_longest_waiting(Delivery.hook.is_(None), now))))]
+    # By receiver, since of what is on its way to one that is down, all is due for hours.
+    found += session.execute(select(Hook.id, _longest_waiting(Delivery.hook == Hook.id, now)))
+    since = {lane: at for lane, at in found if at is not None and lane not in outward.flying}
+    return sorted(since, key=lambda lane: since[lane])[: LANES - len(outward.flying)]
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
+def _longest_waiting(mine: ColumnElement[bool], now: datetime) -> ColumnElement[datetime | None]:
+    """Since when the first of ``mine`` is due; None where nothing is."""
+    first = select(func.min(Delivery.next_at)).where(mine, Delivery.settled_at.is_(None))
+    return func.coalesce(*(first.where(due).scalar_subquery() for due in _is_due(now)))
+
+
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """P8: what lies farther off than a try is put off was noted before the clock was set back."""
-    is_due = (Delivery.next_at <= now) | (Delivery.next_at > now + LONGEST)
-    return Delivery.settled_at.is_(None) & is_due
+    return Delivery.next_at <= now, Delivery.next_at > now + LONGEST
 
 
 def _start(session: Session, outward: Outward, lane: str) -> None:
-    now = outward.clock.now()
+    with transaction(session):
+        claimed = _claim(session, lane, outward.clock.now())
+        if not claimed:  # by another worker, or its hook was removed meanwhile
+            return
+        run = _write_run(session, outward, lane, claimed)
+        keys = tuple(one.key for one, _event in claimed)
+    outward.flying[lane] = Flight(run=outward.pool.submit(run), deliveries=keys)
+
+
+def _claim(session: Session, lane: str, now: datetime) -> list[tuple[Delivery, Event]]:
     mine = Delivery.hook.is_(None) if lane == MAIL else Delivery.hook == lane
-    due = (
+    waiting = (
         select(Delivery, Event)
         .join(Event, Event.key == Delivery.event)
-        .where(_is_due(now), mine)
+        .where(mine, Delivery.settled_at.is_(None))
         .order_by(Delivery.next_at, Delivery.key)
         .limit(RUN)
         .with_for_update(of=Delivery, skip_locked=True)
     )
-    with transaction(session):
-        claimed = [(one, event) for one, event in session.execute(due)]
+    for due in _is_due(now):
+        claimed = [(one, event) for one, event in session.execute(waiting.where(due))]
         for one, _event in claimed:
             one.next_at = now + LEASE
-        run = _write_run(session, outward, lane, claimed)
-        keys = tuple(one.key for one, _event in claimed)
-    if keys:
-        outward.flying[lane] = Flight(run=outward.pool.submit(run), deliveries=keys)
+        if claimed:
+            return claimed
+    return []
 
 
 def _write_run(

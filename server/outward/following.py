@@ -28,7 +28,7 @@ from server.outward.catalogue import (
 from server.outward.engine import Outward
 from server.outward.fanning import Issued, fan_out
 from server.outward.noting import Noted, note, take_place
-from server.outward.tables import Event, Followed, Place
+from server.outward.tables import RIPE, Event, Followed, Place
 from server.outward.timing import follow_clocks
 from server.sync.changes import NewVersion, changed_after, versions_after
 from server.sync.queries import StoredRecord, find_records
@@ -147,8 +147,8 @@ def _past(given: NewVersion | None, undo: NewVersion) -> NewVersion:
 
 def _ripe(session: Session, now: datetime) -> list[str]:
     """Records with an event whose time has come and that waits for nothing else."""
-    ripe = (Event.seq.is_(None)) & (Event.not_before <= now) & (Event.waits_for == "")
-    return list(session.scalars(select(Event.record).where(ripe).distinct().limit(PAGE)))
+    ripe = select(Event.record).where(RIPE, Event.not_before <= now)
+    return list(session.scalars(ripe.distinct().limit(PAGE)))
 
 
 def _issue(

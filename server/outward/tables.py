@@ -18,6 +18,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from server.db import Base, Moment
 
 Key = BigInteger().with_variant(Integer, "sqlite")
+RIPE = text("issued_at IS NULL AND waits_for = ''")
+"""Of an event that waits for nothing but its time."""
 
 
 class Place(Base):
@@ -52,12 +54,7 @@ class Event(Base):
             sqlite_where=text("seq IS NULL"),
             postgresql_where=text("seq IS NULL"),
         ),
-        Index(
-            "ix_event_held_until",
-            "not_before",
-            sqlite_where=text("seq IS NULL"),
-            postgresql_where=text("seq IS NULL"),
-        ),
+        Index("ix_event_ripe", "not_before", sqlite_where=RIPE, postgresql_where=RIPE),
     )
 
     key: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -104,6 +101,7 @@ class Delivery(Base):
         UniqueConstraint("event", "user"),
         Index(
             "ix_delivery_due",
+            "hook",
             "next_at",
             sqlite_where=text("settled_at IS NULL"),
             postgresql_where=text("settled_at IS NULL"),

@@ -81,6 +81,11 @@ def test_p8_a_retry_does_not_wait_for_a_clock_that_was_set_back(
     assert first.headers["webhook-id"] == again.headers["webhook-id"]
 
 
+def test_p8_a_hook_that_is_removed_when_its_turn_comes_breaks_no_round(site: Site) -> None:
+    delivering._start(site.store, site.outward, "removed")
+    assert site.outward.flying == {}
+
+
 @on_sqlite
 def test_the_secret_and_the_token_are_not_readable_in_the_store(
     site: Site, receiver: Receiver
