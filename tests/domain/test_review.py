@@ -277,6 +277,17 @@ def test_b2_taking_back_a_second_decision_restores_the_first(desk: Desk) -> None
         desk.undo(manager, slip)
 
 
+def test_b2_a_decision_after_the_clock_was_set_back_takes_none_back(desk: Desk) -> None:
+    manager, rep = desk.reviewer(), desk.rep()
+    record = desk.create(rep, "receipt", **receipt())
+    desk.decide(manager, record, "returned")
+    desk.wait(hours=-5)
+    desk.decide(manager, record, "accepted")
+    assert desk.data(record)["state"] == "accepted"
+    desk.undo(manager, record)
+    assert desk.data(record)["verdict"] == "returned"
+
+
 def test_b2_after_thirty_seconds_a_decision_stands(desk: Desk) -> None:
     rep, manager = desk.rep(), desk.reviewer()
     slip = desk.create(rep, "receipt", **receipt())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -53,9 +53,16 @@ def decide(sync: Sync, session: Session, reviewer: Principal, decision: Decision
         "verdict_note": decision.note or None,
         "guidance": decision.guidance or None,
         "decided_by": reviewer.user,
-        "decided_at": to_wire(sync.clock.now()),
+        "decided_at": to_wire(_decided_at(sync, seen)),
     }
     return write_strictly(sync, session, reviewer, seen, base=decision.base, values=said)
+
+
+def _decided_at(sync: Sync, seen: StoredRecord) -> datetime:
+    """B2: now, and behind the decision that stands, also where the clock was set back since: an
+    earlier moment would take that one back."""
+    now, stands = sync.clock.now(), seen.data.get("decided_at")
+    return now if stands is None else max(now, from_wire(str(stands)) + timedelta(milliseconds=1))
 
 
 def undo(sync: Sync, session: Session, reviewer: Principal, record: str, *, rules: Review) -> int:
