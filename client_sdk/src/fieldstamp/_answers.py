@@ -195,7 +195,9 @@ def is_acknowledged(result: Result, *, digest: str, key: _seal.PublicKey) -> boo
     if ack is None:
         return (result.problem or {}).get("code") == "mutation_reused"
     stated = (ack.get("id"), ack.get("outcome"), ack.get("digest"))
-    return stated == (result.id, result.outcome, digest) and _seal.is_acknowledgement(ack, key)
+    is_of_this = stated == (result.id, result.outcome, digest)
+    is_of_this = is_of_this and result.version in {None, _whole(ack.get("version"))}
+    return is_of_this and _seal.is_acknowledgement(ack, key)
 
 
 def read_photo_acks(body: _wire.JsonObject, key: _seal.PublicKey) -> list[_wire.JsonObject]:

@@ -22,6 +22,8 @@ _REFUSALS = {
 }
 _LARGEST_MUTATION = 256 * 1024
 _LARGEST_GROUP = 100
+_MEMBERS = frozenset({"after", "resolves", "restores", "strict"})
+"""What a caller may add to a change beside its fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,12 @@ def _plain(intent: Intent) -> _wire.JsonObject:
         wanted["set"] = _plain_fields(intent.set)
     if intent.unset:
         wanted["unset"] = sorted(set(intent.unset))
+    strange = intent.extra.keys() - _MEMBERS
+    if strange:
+        raise InvalidFieldsError(
+            f"a change has no member {', '.join(sorted(strange))}: fields stand in `fields`",
+            fields=dict.fromkeys(strange, "is no member of a change"),
+        )
     both = set(intent.set) & set(intent.unset)
     if both:
         raise InvalidFieldsError(

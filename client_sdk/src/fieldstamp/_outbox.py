@@ -227,7 +227,7 @@ def _store_effect(transaction: Transaction, item: Ready, result: Result, epoch: 
             data=_wire.dump(result.data).decode(),
         )
     else:
-        _replica.uncover(transaction, item.record)
+        _replica.uncover(transaction, item.record, epoch=epoch)
 
 
 def set_aside(transaction: Transaction, item: Ready, problem: Mapping[str, object]) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fieldstamp import _replica, _uploads
+from fieldstamp import _answers, _replica, _uploads
 from fieldstamp._blobs import Blobs
 from fieldstamp._ports import Response
 from fieldstamp._session import Session
@@ -90,9 +90,14 @@ class Previews:
             yield Progress(phase="pull", item=record, done=number, total=len(rows))
 
     def _keep(self, record: str, response: Response) -> None:
-        """What is not there, or not whole, is no longer wished for; another wish may come."""
+        """What the server has not, or what is not whole, is no longer wished for.
+
+        Another wish may come. Raises PortalError and ServerBusyError.
+        """
         named = response.headers.get("etag", "").strip('"')
         whole = response.status == 200 and sha256_hex(response.body) == named
+        if not whole and not _is_told(response):
+            raise _answers.refusal(response)
         with self._store.write() as transaction:
             if whole:
                 self._blobs.keep(response.body)
@@ -110,6 +115,13 @@ class Previews:
                 transaction.run("DELETE FROM preview WHERE record = ?", record)
                 if sha256 and not _is_used(transaction, sha256):
                     self._blobs.free(sha256)
+
+
+def _is_told(response: Response) -> bool:
+    """Whether the server itself says something of this picture."""
+    kind = response.headers.get("content-type", "")
+    is_problem = "problem+json" in kind and response.status not in {429, 503}
+    return is_problem or (response.status == 200 and kind.startswith("image/"))
 
 
 def _is_used(transaction: Transaction, sha256: str) -> bool:

@@ -96,6 +96,9 @@ class Pull:
             _replica.remove_unplaced(transaction)
         if not page.more:
             self._tally.mismatch = tuple(_replica.mismatches(transaction, page.digest))
+        if page.more or page.backfilling or self._tally.mismatch:
+            # P7: true until the rest is here, also where this sync ends in the middle.
+            transaction.keep("synced", False)
 
     def _start_over(self, asked: _pages.Resync, cursor: str | None, *, known: str) -> None:
         self._resyncs += 1

@@ -37,6 +37,7 @@ class Push:
         """Sends everything without a final outcome once; what was set aside comes last, alone."""
         with self._store.read() as transaction:
             items = _outbox.in_sending_order(transaction, _outbox.ready(transaction))
+            tried = int(transaction.value("tried_alone") or 0)
         fresh = [item for item in items if not item.aside]
         waiting: set[int] = set()
         pushes = 0
@@ -46,7 +47,11 @@ class Push:
             yield self._progress(items)
         # What an early batch waited for may have come with a later one.
         again = [item for item in fresh if item.n in waiting] if pushes > 1 else []
-        for alone in [again, *([item] for item in items if item.aside)]:
+        # P8: where many are set aside, each sync begins behind the one that it tried last.
+        aside = sorted(
+            (item for item in items if item.aside), key=lambda one: (one.n <= tried, one.n)
+        )
+        for alone in [again, *([item] for item in aside)]:
             for _ in self._push_all(alone):
                 yield self._progress(items)
         if not self._failures:
@@ -111,6 +116,7 @@ class Push:
         problem = {"code": error.code, "title": str(error), "action": error.action}
         with self._store.write() as transaction:
             _outbox.set_aside(transaction, batch[0], problem)
+            transaction.keep("tried_alone", batch[0].n)
         return []
 
     def _is_poisoned(self) -> bool:

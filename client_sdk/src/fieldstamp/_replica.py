@@ -87,6 +87,7 @@ def begin_snapshot(transaction: Transaction) -> None:
     transaction.keep("generation", generation(transaction) + 1)
     transaction.keep("snapshot", {"page": None})
     transaction.keep("cursor", None)
+    transaction.keep("synced", False)
 
 
 def apply_snapshot(transaction: Transaction, page: SnapshotPage) -> None:
@@ -211,16 +212,20 @@ def write_copy(
         whatever_version,
         (generation(transaction) if newest is None else newest) - 1,
     )
-    uncover(transaction, record)
+    uncover(transaction, record, epoch=epoch)
 
 
-def uncover(transaction: Transaction, record: str) -> None:
-    """Takes off the own edits whose version, or a newer one, is here."""
+def uncover(transaction: Transaction, record: str, *, epoch: str) -> None:
+    """Takes off the own edits whose version, or a newer one, is here.
+
+    P1: what was settled, was so in this epoch; a copy of another one says nothing of it.
+    """
     transaction.run(
         "UPDATE mutation SET laid = 0 WHERE laid = 1 AND record = ?1"
         " AND state IN ('applied', 'merged')"
-        " AND version <= (SELECT version FROM record WHERE id = ?1)",
+        " AND version <= (SELECT version FROM record WHERE id = ?1 AND epoch = ?2)",
         record,
+        epoch,
     )
 
 

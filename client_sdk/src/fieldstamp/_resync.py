@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fieldstamp import _pages, _replica, _uploads, _wire
-from fieldstamp._errors import RefusedError
+from fieldstamp._errors import PortalError, RefusedError
 from fieldstamp._session import Session
 from fieldstamp._store import Store, Transaction
 from fieldstamp._tally import EpochChangedError, Tally
 from fieldstamp._values import Progress
 
 _PAGE = 500
+_MOST_BEGINNINGS = 3
 _DAY_MS = 24 * 3600 * 1000
 
 
@@ -28,6 +29,7 @@ class Resync:
         self._session = session
         self._new_key = new_key
         self._tally = tally
+        self._beginnings = 0
 
     def replace(self) -> Iterator[Progress]:
         """Receives what is left of a snapshot that was begun; nothing where none was."""
@@ -56,11 +58,15 @@ class Resync:
         try:
             page = _pages.read_snapshot(self._session.call("POST", "/v1/sync/snapshot", wanted))
         except RefusedError as error:
-            if asked["page"] is None or error.code not in {"bad_request", "validation"}:
+            is_of_the_place = error.code in {"bad_request", "validation"}
+            self._beginnings += 1
+            if asked["page"] is None or not is_of_the_place or self._beginnings > _MOST_BEGINNINGS:
                 raise
             self.begin()
             return None
         self._need_epoch(page.epoch)
+        if page.page is not None and page.page == asked["page"]:
+            raise PortalError("the server sends the same page again and again")
         return page
 
     def begin(self) -> None:
@@ -119,6 +125,7 @@ class Resync:
 def _due(transaction: Transaction, scopes: Iterable[str]) -> bool:
     now_ms = transaction.value("hello")["server_time"]
     before = transaction.value("replaced_ms") or {}
-    due = [scope for scope in scopes if now_ms - before.get(scope, now_ms - _DAY_MS) >= _DAY_MS]
+    # P9: a server whose clock was ahead once replaced nothing in the future.
+    due = [s for s in scopes if s not in before or not 0 <= now_ms - before[s] < _DAY_MS]
     transaction.keep("replaced_ms", before | dict.fromkeys(due, now_ms))
     return bool(due)

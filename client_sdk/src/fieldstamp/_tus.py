@@ -36,7 +36,8 @@ _TUS = {"Tus-Resumable": "1.0.0"}
 _CREATION = "/v1/media/uploads"
 _HELLO = "/v1/sync/hello"
 _GONE = frozenset({404, 410})
-_LOOK_AGAIN = frozenset({409, 413, 423, 460})
+_TOO_LARGE = 413
+_LOOK_AGAIN = frozenset({409, 423, 460})
 
 _Placed = Generator[Request, Response, tuple[Upload, int]]
 """Where an upload stands after some requests; -1 means: ask."""
@@ -64,6 +65,7 @@ class Sender:
         self._clock = clock
         self._new_key = new_key
         self._chunk = FIRST_CHUNK
+        self._largest = LARGEST
 
     def steps(self, upload: Upload) -> Steps:
         """Brings ``upload`` to its end, from wherever the server has it.
@@ -177,6 +179,10 @@ class Sender:
         """Where the upload stands after an answer."""
         if response.status in {200, 204}:
             return upload, self._offset(upload, response)
+        if response.status == _TOO_LARGE:
+            # P8: also from a proxy on the way, whose limit the server does not know.
+            self._largest = self._chunk = max(SMALLEST, self._chunk // 2)
+            return upload, -1
         if not _is_ours(response):
             raise _refused(response)
         if response.status in _GONE:
@@ -190,7 +196,7 @@ class Sender:
     def _fit(self, size: int, took_ms: int) -> None:
         """Sizes the next piece to take about ten seconds: more than a mebibyte on quick links."""
         wanted = size * _AIM_MS // max(took_ms, 1)
-        self._chunk = max(SMALLEST, min(wanted, self._chunk * 2, LARGEST))
+        self._chunk = max(SMALLEST, min(wanted, self._chunk * 2, self._largest))
 
     def _offset(self, upload: Upload, response: Response) -> int:
         text = response.headers.get("upload-offset", "")
