@@ -371,6 +371,18 @@ def test_p6_a_decision_that_comes_back_leaves_nothing_of_the_one_before(desk: De
     assert (told["verdict"], "guidance" in told) == ("accepted", False)
 
 
+def test_b2_a_decision_that_comes_back_behind_a_later_one_stands_in_its_place(desk: Desk) -> None:
+    rep, manager = desk.rep(), desk.reviewer()
+    paper = desk.create(rep, "receipt", **receipt())
+    desk.patch(rep, paper, seller="新的")
+    kept = decide_too_late(desk, manager, paper, "accepted")
+    desk.wait(seconds=1)
+    desk.decide(manager, paper, "returned")
+    restore(desk.company.services.sync, desk.company.store, manager, kept)
+    told = desk.data(paper)
+    assert (told["verdict"], told["state"]) == ("accepted", "accepted")
+
+
 def decide_too_late(desk: Desk, manager: Principal, paper: str, verdict: str) -> str:
     """The conflict that keeps a decision on the first version."""
     with pytest.raises(Problem, match="wrong_state"):

@@ -53,12 +53,12 @@ def decide(sync: Sync, session: Session, reviewer: Principal, decision: Decision
         "verdict_note": decision.note or None,
         "guidance": decision.guidance or None,
         "decided_by": reviewer.user,
-        "decided_at": to_wire(_decided_at(sync, seen)),
+        "decided_at": to_wire(deciding_at(sync, seen)),
     }
     return write_strictly(sync, session, reviewer, seen, base=decision.base, values=said)
 
 
-def _decided_at(sync: Sync, seen: StoredRecord) -> datetime:
+def deciding_at(sync: Sync, seen: StoredRecord) -> datetime:
     """B2: now, and behind the decision that stands, also where the clock was set back since: an
     earlier moment would take that one back."""
     now, stands = sync.clock.now(), seen.data.get("decided_at")

@@ -1,10 +1,12 @@
 """P6, B4: what lost or was refused, brought back or dismissed by one act of the back office."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from server.domain.review.actions import write_version
+from server.clock import to_wire
+from server.domain.review.actions import deciding_at, write_version
 from server.errors import Problem
 from server.people.principal import MANAGERS, Principal
 from server.sync import queries
@@ -38,6 +40,8 @@ def restore(sync: Sync, session: Session, reviewer: Principal, kept: str) -> int
         "base": target.version if target else 0,
         **(_lost(session, kind, held) if held.kind == "conflict" else _refused(held)),
     }
+    if target is not None and _is_decision(session, target, mutation.get("set", {})):
+        mutation["set"]["decided_at"] = to_wire(deciding_at(sync, target))
     envelope = Envelope(sender=reviewer, writer="office")
     (result,) = push_batch(sync, session, envelope, [mutation]).results
     return write_version(result)
@@ -105,6 +109,13 @@ def _lost(session: Session, kind: RecordKind, held: StoredRecord) -> dict[str, A
     values |= held.data["lost"]
     gone = own.intersection(said.get("unset", ())).union(held.data["fields"]) - values.keys()
     return {"action": "patch", "set": values} | ({"unset": sorted(gone)} if gone else {})
+
+
+def _is_decision(session: Session, target: StoredRecord, values: Mapping[str, Any]) -> bool:
+    """B2: whether ``values`` decide anew; a decision that stood once was put back by an undo."""
+    told = (version.changed for version in queries.history(session, target.id))
+    stood = {changed["decided_at"][1] for changed in told if "decided_at" in changed}
+    return "decided_at" in values and values["decided_at"] not in stood
 
 
 def _refused(held: StoredRecord) -> dict[str, Any]:
