@@ -7,7 +7,7 @@ one, tests and backups included. Knows no Flask.
 import select
 import sqlite3 as stock_sqlite
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -22,7 +22,8 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from server.durable import sync_path, write_again
+from server.durable import sync_path
+from server.wal import cut_off_failed
 
 try:
     sqlite: ModuleType = import_module("pysqlite3.dbapi2")
@@ -30,7 +31,6 @@ except ImportError:  # no wheel for this machine
     sqlite = stock_sqlite
 
 BUSY_SECONDS = 30
-SETTLING_MS = 1000
 NAME = "fieldstamp"
 """How the connections of a server call themselves on PostgreSQL."""
 COMMON = {"pool_size": 20, "max_overflow": 20, "hide_parameters": True}
@@ -118,8 +118,8 @@ def prepare(engine: Engine) -> None:
     journal = "TRUNCATE" if has_wal_race(sqlite.sqlite_version_info) else "WAL"
 
     @event.listens_for(engine, "first_connect")
-    def settle(connection: Any, _record: object) -> None:
-        settle_leftovers(connection, engine.url.database)
+    def settle(_connection: object, _record: object) -> None:
+        settle_leftovers(engine.url.database)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
@@ -145,39 +145,16 @@ def _look_alive(connection: Any, _record: object, _pooled: object) -> None:
         raise DisconnectionError
 
 
-def settle_leftovers(connection: Any, database: str | None) -> None:
-    """P3: brings to the disk what a process wrote last that was killed before it could, or after
-    its sync had failed. ``connection`` is the first one.
+def settle_leftovers(database: str | None) -> None:
+    """P3: brings to the disk what a process wrote last that was killed before it could.
 
-    The next one reads it as committed, answers by it, and writes behind it.
+    The next one reads it as committed, and answers by it.
     """
-    wal, journal = (Path(f"{database}{ending}") for ending in ("-wal", "-journal"))
-    for path in (wal, journal):
+    left = [Path(f"{database}{ending}") for ending in ("-wal", "-journal")]
+    for path in left:
         if path.exists():
             sync_path(path)
             sync_path(path.parent)
-    if wal.exists():
-        with _alone(connection) as is_alone:
-            if is_alone:
-                write_again(wal)
-
-
-@contextmanager
-def _alone(connection: Any) -> Iterator[bool]:
-    """Whether nobody else writes now: who does, has settled what there was when he came."""
-    connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {SETTLING_MS}")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite.OperationalError as error:
-        if error.sqlite_errorname != "SQLITE_BUSY":
-            raise
-    try:
-        yield connection.in_transaction
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 class Fault(Exception):
@@ -259,11 +236,35 @@ def transaction(session: Session) -> Iterator[AfterCommit]:
         session.connection(execution_options={"write": True})
         yield effects
         _write_journal(session)
-        session.commit()
+        _commit(session)
     except BaseException:
         session.rollback()
         raise
     effects.run()
+
+
+def _commit(session: Session) -> None:
+    try:
+        session.commit()
+    except DBAPIError:
+        session.rollback()
+        _cut_off_failed(session.get_bind().engine)
+        raise
+
+
+def _cut_off_failed(engine: Engine) -> None:
+    """P3: nobody shall take for committed what failed; whoever writes by now does so over it."""
+    if engine.dialect.name != "sqlite":
+        return
+    with suppress(sqlite.Error, DBAPIError, OSError), closing(engine.raw_connection()) as pooled:
+        driver: Any = pooled.driver_connection
+        driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+            cut_off_failed(Path(str(engine.url.database)))
+        finally:
+            driver.rollback()
+            driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def let_go(session: Session) -> None:

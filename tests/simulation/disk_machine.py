@@ -121,8 +121,11 @@ class Machine:
         return verdict
 
     def holds(self, name: str) -> bool:
-        """Whether ``name`` is the folder or below it; nothing is while the layer is at work."""
-        return not self._is_at_work and f"{name}/".startswith(self._prefix)
+        """Whether ``name`` is the folder or below it; nothing is while the layer is at work, and
+        what processes share is memory."""
+        if self._is_at_work or name.endswith(SHARED_MEMORY):
+            return False
+        return f"{name}/".startswith(self._prefix)
 
     def find(self, name: str) -> File:
         """The file of that name; one that came behind the layer's back is sure as it is."""

@@ -1,4 +1,4 @@
-"""What a process finds behind which the sync had failed: what is committed behind it lasts."""
+"""A commit whose sync fails, and a process that is killed then: what the next one commits lasts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from server import db
-from server.db import engine_options, has_wal_race, prepare, sqlite
+from server.db import engine_options, has_wal_race, prepare, sqlite, transaction
 from tests.durability.ground import new_folder, remove_folder
 from tests.simulation.disk import Call, Disk, Machine, NoLibraryError, Verdict, let_go
 
@@ -43,8 +43,8 @@ def opened(folder: Path) -> Engine:
 
 
 def write(engine: Engine, statement: str) -> None:
-    with engine.connect().execution_options(write=True) as connection, connection.begin():
-        connection.execute(text(statement))
+    with Session(engine) as session, transaction(session):
+        session.execute(text(statement))
 
 
 @pytest.mark.skipif(
@@ -73,20 +73,3 @@ def test_p3_a_commit_behind_one_whose_sync_failed_in_a_killed_process_survives_a
             found = connection.execute(text("SELECT said FROM word")).scalars().all()
         third.dispose()
         assert "answered" in found
-
-
-def test_p8_a_process_that_starts_beside_one_that_writes_reads_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(db, "SETTLING_MS", 1)
-    first = opened(tmp_path)
-    write(first, "CREATE TABLE word (said TEXT)")
-    busy = first.connect().execution_options(write=True)
-    with busy, busy.begin():
-        busy.execute(text("INSERT INTO word VALUES ('not yet')"))
-        second = opened(tmp_path)
-        with second.connect() as connection:
-            assert connection.execute(text("SELECT count(*) FROM word")).scalar_one() == 0
-    write(second, "INSERT INTO word VALUES ('too')")
-    for engine in (first, second):
-        engine.dispose()
