@@ -234,9 +234,11 @@ def _receive(upload: UploadStatus, body: Body, checksum: tus.Checksum | None) ->
 
 
 def _finish(upload: UploadStatus, *, is_new: bool = False) -> None:
-    """Checks a complete upload and tells its record. *Raises* ``checksum_mismatch``."""
+    """Checks a complete upload and tells its record. *Raises* ``checksum_mismatch``, and
+    ``upload_gone`` where its bytes are no more."""
     result = g.upload = receiving.finish(db.session(), services().media, upload)
-    is_new = is_new or upload.state == "stored"
+    uploads.need_live(result, services().media)
+    is_new = is_new or upload.state != result.state
     if result.state in {"verified", "refused"} and is_new:
         actions.tell_arrivals(db.session(), services().sync, services().media)
     if result.state == "refused":

@@ -3,6 +3,7 @@
 What these classes call done has reached the disk: file first, then its folder.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from server.durable import sync_path
 from server.media.writers import Writers
+
+PIECE = 1024 * 1024
 
 
 class Part:
@@ -122,12 +125,23 @@ class PartFiles:
         except FileNotFoundError:
             return None
 
-    def size(self, upload: str) -> int:
-        """How many bytes its file has; 0 where there is none."""
+    def holds(self, upload: str, size: int) -> bool:
+        """Whether its file has so many bytes; M3: one that became a blob has none to go on with."""
         try:
-            return self.path(upload).stat().st_size
+            seen = self.path(upload).stat()
         except FileNotFoundError:
-            return 0
+            return size == 0
+        return seen.st_size >= size and seen.st_nlink == 1
+
+    def is_readable(self, upload: str) -> bool:
+        """P8: whether its bytes can be had from the disk, once reading or keeping them failed."""
+        try:
+            with self.path(upload).open("rb") as file:
+                while file.read(PIECE):
+                    continue
+        except OSError as error:
+            return error.errno not in {errno.ENOENT, errno.EIO}
+        return True
 
     def list(self) -> list[str]:
         """Ids of the uploads that have left a file here."""

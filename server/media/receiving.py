@@ -245,6 +245,8 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
     has nothing to be checked against. *Raises* ``disk_full`` and ``unavailable`` where the store
     takes no more now: the bytes are safe in their part file, and the sweep tries again.
     """
+    if upload.state == "open" and upload.received == upload.length:  # which came by itself
+        upload = receive(session, media, upload, ())
     if upload.state != "stored" or upload.partial:
         return upload
     let_go(session)  # no connection is held while bytes are copied
@@ -255,7 +257,9 @@ def finish(session: Session, media: Media, upload: UploadStatus) -> UploadStatus
             # M3: whoever writes to a part does so under its lock and its lease, and nobody has one.
             known = media.hashes.take(upload.id, place=upload.received)
             placed = _put(media, upload, known)
-        except FileNotFoundError:
+        except OSError:
+            if media.parts.is_readable(upload.id):
+                raise
             give_up(session, media, upload)  # unless another finisher has settled it meanwhile
             return find_upload(session, upload.user, upload.id)
         settled = _settle(session, media, upload, placed, STORED)

@@ -13,7 +13,7 @@ from server.media.uploads import (
     UNFINISHED,
     UploadStatus,
     change_row,
-    give_up,
+    expire,
     to_status,
 )
 
@@ -46,7 +46,7 @@ def expire_uploads(session: Session, media: Media, limit: int = 100) -> int:
     rows = session.scalars(select(Upload).where(WAITS, late).limit(limit))
     expired = [to_status(row) for row in rows]
     for upload in expired:
-        give_up(session, media, upload)
+        expire(session, media, upload)
     return len(expired)
 
 
@@ -56,7 +56,7 @@ def give_up_lost(session: Session, parts: PartFiles) -> int:
     So it is after a restore, since a backup holds no parts; whoever brought them begins anew.
     """
     rows = session.execute(select(Upload.id, Upload.received).where(WAITS)).all()
-    lost = [upload for upload, received in rows if parts.size(upload) < received]
+    lost = [upload for upload, received in rows if not parts.holds(upload, received)]
     for upload in lost:
         change_row(session.connection(), GIVEN_UP, upload)
     return len(lost)

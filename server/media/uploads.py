@@ -53,6 +53,7 @@ MEASURED = CHANGED.where(ROW.length.is_(None), ROW.received <= bindparam("length
 ENDED = CHANGED.values(state="gone", upload=ROW.id)
 """Its key is free again, so that whoever asks by the same one begins anew."""
 GIVEN_UP = ENDED.where(ROW.state.in_(UNFINISHED))
+EXPIRED = GIVEN_UP.where(ROW.expires_at <= bindparam("now_"))
 TERMINATED = ENDED.where(ROW.state != "gone")
 QUOTA_RETRY_SECONDS = 600
 
@@ -183,7 +184,7 @@ def find_live(session: Session, media: Media, wish: Wish) -> UploadStatus | None
     """What the key stands for; one that has expired makes room for a new one."""
     found = _find_by_key(session, wish)
     if found is not None and _is_over(found, media):
-        give_up(session, media, found)
+        expire(session, media, found)
         return None
     return found
 
@@ -313,14 +314,21 @@ def give_up(session: Session, media: Media, upload: UploadStatus) -> None:
     _end(session, media, upload, GIVEN_UP)
 
 
+def expire(session: Session, media: Media, upload: UploadStatus) -> None:
+    """The same where it has expired; M1: not one that has got bytes since it was seen."""
+    _end(session, media, upload, EXPIRED, now_=media.clock.now())
+
+
 def terminate(session: Session, media: Media, upload: UploadStatus) -> None:
     """Ends an upload because its owner says so; bytes that were verified stay (M3)."""
     _end(session, media, upload, TERMINATED)
 
 
-def _end(session: Session, media: Media, upload: UploadStatus, end: Update) -> None:
+def _end(
+    session: Session, media: Media, upload: UploadStatus, end: Update, **given: datetime
+) -> None:
     def work(turn: Connection, effects: AfterCommit) -> None:
-        ended = change_row(turn, end, upload.id)
+        ended = change_row(turn, end, upload.id, **given)
         if ended and upload.state in UNFINISHED:
             effects.add(lambda: media.parts.remove(upload.id))
 
