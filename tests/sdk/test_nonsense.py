@@ -1,6 +1,9 @@
 """A server, or something before it, that answers nonsense in the right envelope."""
 
+import copy
 import gzip
+import json
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +13,7 @@ import pytest
 from fieldstamp import Client, Request, Response
 from fieldstamp.testing import FixedClock
 from tests.sdk.conftest import Opener
-from tests.sdk.office import USER, Office, answer, problem, put
+from tests.sdk.office import USER, VISIT, Office, answer, problem, put
 
 FIRST = "01930000-0000-7000-8000-0000000000a1"
 WRONG = {"scope": f"user:{USER}", "count": 9, "sum": "0" * 16}
@@ -182,3 +185,93 @@ def test_p2_a_version_that_the_server_did_not_sign_is_not_believed(
     office.pages = [{"items": [put(visit, {"purpose": "sale"}, version=2)]}]
     assert client.sync().run().synced
     assert client.get(visit)["purpose"] == "sale"
+
+
+HUGE, HALF = 10**400, "\ud800"
+
+
+def spoilt(body: Any, at: tuple[Any, ...], by: object) -> Any:
+    body = copy.deepcopy(body)
+    inner = body
+    for step in at[:-1]:
+        inner = inner[step]
+    inner[at[-1]] = by
+    return body
+
+
+@pytest.mark.parametrize(
+    ("end", "at", "by"),
+    [
+        ("/hello", ("schema",), HUGE),
+        ("/hello", ("backoff",), HUGE),
+        ("/hello", ("epoch",), HALF),
+        ("/hello", ("limits", "mutation_bytes"), None),
+        ("/hello", ("limits", "mutation_bytes"), -7),
+        ("/hello", ("limits", "push_bytes"), "x"),
+        ("/kinds", ("kinds", 0, "name"), []),
+        ("/kinds", ("kinds", 0, "schema"), [[]]),
+        ("/kinds", ("kinds", 0, "schema", "properties"), 7),
+        ("/kinds", ("kinds", 0, "schema", "properties", "note", "type"), {}),
+        ("/kinds", ("kinds", 0, "schema", "properties", "note", "maxLength"), "x"),
+        ("/kinds", ("kinds", 0, "fields"), 7),
+        ("/kinds", ("kinds", 0, "fields", "purpose"), None),
+        ("/kinds", ("kinds", 0, "fields", "purpose", "writers"), 7),
+        ("/kinds", ("kinds", 0, "states", "draft", "moves", "send", "field"), []),
+        ("/kinds", ("kinds", 0, "title"), HALF),
+        ("/push", ("results", 0, "outcome"), []),
+        ("/push", ("results", 0, "version"), HUGE),
+        ("/push", ("results", 0, "hash"), HALF),
+        ("/pull", ("events",), 7),
+        ("/pull", ("digest",), {"scope": "x"}),
+        ("/pull", ("backfilling",), 7),
+        ("/pull", ("items", 0, "version"), HUGE),
+        ("/pull", ("items", 0, "kind"), HALF),
+        ("/pull", ("cursor",), HALF),
+        ("/refresh", ("access_token",), "钥匙"),
+        ("/refresh", ("refresh_token",), "a\nb"),
+    ],
+    ids=str,
+)
+def test_p8_nonsense_in_an_answer_raises_nothing_and_keeps_nobody_from_saving(
+    client: Client, office: Office, end: str, at: tuple[Any, ...], by: object
+) -> None:
+    draft = {"moves": {"send": {"field": "sent", "to": "sent", "roles": ["rep"]}}, "passes": []}
+    office.kinds = {"kinds": [{**VISIT, "title": "", "states": {"draft": draft}}]}
+    office.pages = [{"items": [put(FIRST, {"purpose": "sale"})]}]
+    office.access = "another" if end == "/refresh" else office.access
+    visit = routine(client)
+
+    def said(request: Request) -> Response:
+        right = office.send_quietly(request)
+        return replace(right, body=json.dumps(spoilt(json.loads(right.body), at, by)).encode())
+
+    office.before.append(ends_with(end, said))
+    client.sync().run()
+    client.patch(visit, {"note": "still saved"})
+    assert routine(client)
+    office.before.clear()
+    office.kinds = {"kinds": [VISIT]}
+    client.sync().run()
+    assert client.sync().run().synced
+    assert len(office.mutations) == 3
+
+
+@pytest.mark.parametrize("wrong", [["purpose"], "purpose", 7, {"purpose": 7}])
+def test_p8_a_refusal_that_cannot_be_read_is_shown_all_the_same(
+    client: Client, office: Office, wrong: object
+) -> None:
+    problem = {"code": "validation", "title": ["x"], "fields": wrong}
+    office.script[routine(client)] = lambda _m: {"outcome": "rejected", "problem": problem}
+    client.sync().run()
+    assert [need.code for need in client.status().needs_you] == ["validation"]
+
+
+def test_saving_asks_no_network_for_what_a_schema_points_at(client: Client, office: Office) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.settimeout(0)
+        pointing = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/schema"
+        office.kinds = {"kinds": [{**VISIT, "schema": {"$ref": pointing}}]}
+        client.sync().run()
+        assert routine(client)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()

@@ -5,6 +5,7 @@ of protocol 1 raises PortalError and changes nothing.
 """
 
 import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ from fieldstamp._ports import Response
 
 FINAL = frozenset({"applied", "merged", "conflict", "rejected"})
 _OUTCOMES = FINAL | {"waiting"}
+_TOKEN = re.compile(r"[!-~]+")
 _BUSY_AGAIN_S = 30.0
 _LONGEST_WAIT_S = 3600.0
 
@@ -112,7 +114,9 @@ def read_hello(body: _wire.JsonObject) -> _wire.JsonObject:
     return {
         "epoch": text_of(body, "epoch"),
         "schema": typed(body, "schema", int),
-        "limits": typed(body, "limits", dict),
+        "limits": {
+            name: most for name, most in typed(body, "limits").items() if (_whole(most) or 0) > 0
+        },
         "min_app": body.get("min_app"),
         "backoff": seconds(body),
         "server_time": milliseconds(text_of(body, "server_time")),
@@ -141,31 +145,34 @@ def read_account(body: _wire.JsonObject) -> _wire.JsonObject:
         "user": text_of(named, "id"),
         "name": str(named.get("name", "")),
         "server_key": {"alg": text_of(key, "alg"), "key": text_of(key, "key")},
-        "roles": body.get("roles", []),
-        "scopes": body.get("scopes", []),
+        "roles": [role for role in listed(body, "roles") if isinstance(role, str)],
+        "scopes": listed(body, "scopes"),
         "tokens": read_tokens(body),
     }
 
 
 def read_tokens(body: _wire.JsonObject) -> _wire.JsonObject:
     """A pair of tokens."""
-    return {"access": text_of(body, "access_token"), "refresh": text_of(body, "refresh_token")}
+    tokens = {"access": text_of(body, "access_token"), "refresh": text_of(body, "refresh_token")}
+    if not all(map(_TOKEN.fullmatch, tokens.values())):
+        raise PortalError("the answer is not from the server: no header can carry its tokens")
+    return tokens
 
 
 def read_results(body: _wire.JsonObject) -> tuple[str, dict[str, Result]]:
     """Epoch and results by mutation id of a push."""
     if body.get("protocol") != _wire.PROTOCOL:
         raise PortalError("the answer to a push is not of this protocol")
-    listed = typed(body, "results", list)
+    results = typed(body, "results", list)
     return text_of(body, "epoch"), {
         entry["id"]: _result(entry)
-        for entry in listed
+        for entry in results
         if isinstance(entry, dict) and isinstance(entry.get("id"), str)
     }
 
 
 def _result(entry: _wire.JsonObject) -> Result:
-    outcome = entry.get("outcome")
+    outcome = _text_or_none(entry.get("outcome"))
     if outcome not in _OUTCOMES:
         return Result(id=entry["id"], outcome=None, after_s=seconds(entry, "after"), raw=entry)
     return Result(
@@ -174,10 +181,19 @@ def _result(entry: _wire.JsonObject) -> Result:
         version=_whole(entry.get("version")),
         data=_whole_data(entry),
         data_version=_whole(entry.get("data_version")),
-        problem=_object(entry.get("problem")),
+        problem=_problem(entry.get("problem")),
         ack=_object(entry.get("ack")),
         raw={name: value for name, value in entry.items() if name != "data"},
     )
+
+
+def _problem(told: object) -> _wire.JsonObject | None:
+    """What is told to people for as long as it stands: of the shape that they are told it in."""
+    problem = _object(told)
+    if problem is None:
+        return None
+    texts = {name: text for name, text in problem.items() if isinstance(text, str)}
+    return texts | {"fields": _object(problem.get("fields")) or {}}
 
 
 def _whole_data(entry: _wire.JsonObject) -> _wire.JsonObject | None:
@@ -202,8 +218,8 @@ def is_acknowledged(result: Result, *, digest: str, key: _seal.PublicKey) -> boo
 
 def read_photo_acks(body: _wire.JsonObject, key: _seal.PublicKey) -> list[_wire.JsonObject]:
     """The photo acknowledgements of an answer that the server signed."""
-    listed = [entry for entry in typed(body, "acknowledgements", list) if isinstance(entry, dict)]
-    return [ack for ack in listed if _seal.is_photo_acknowledgement(ack, key)]
+    told = [entry for entry in typed(body, "acknowledgements", list) if isinstance(entry, dict)]
+    return [ack for ack in told if _seal.is_photo_acknowledgement(ack, key)]
 
 
 def milliseconds(text: str) -> int:
@@ -221,15 +237,20 @@ def seconds(body: _wire.JsonObject, name: str = "backoff") -> float:
     """A wait in seconds, 0 where none is asked for, an hour at most."""
     value = body.get(name, 0)
     known = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-    return min(float(value), _LONGEST_WAIT_S) if known else 0.0
+    return float(min(value, _LONGEST_WAIT_S)) if known else 0.0
 
 
 def typed(body: Any, name: str, kind: type = dict) -> Any:
     """The member ``name``, of that type. Raises PortalError where it is not there."""
     value = body.get(name) if isinstance(body, dict) else None
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if not isinstance(value, kind) or (kind is int and _whole(value) is None):
         raise PortalError(f"the answer is not from the server: {name} is missing")
     return value
+
+
+def listed(body: _wire.JsonObject, name: str) -> list[Any]:
+    """The list ``name``, empty where there is none. Raises PortalError where it is no list."""
+    return list(typed(body, name, list)) if body.get(name) is not None else []
 
 
 def text_of(body: Any, name: str) -> str:
@@ -242,7 +263,9 @@ def _text_or_none(value: object) -> str | None:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if abs(value) <= _wire.LARGEST_INTEGER else None
 
 
 def _object(value: object) -> _wire.JsonObject | None:

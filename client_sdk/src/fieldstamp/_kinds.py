@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import fastjsonschema
 
@@ -54,25 +54,36 @@ def read(text: str | None) -> Mapping[str, Kind]:
     """The kinds by name; what cannot be read is left out and therefore not validated here."""
     answer = json.loads(text or "null")
     listed = answer.get("kinds") if isinstance(answer, dict) else None
-    entries = [entry for entry in listed or () if isinstance(entry, dict) and "name" in entry]
-    return {entry["name"]: _kind(entry) for entry in entries}
+    entries = listed if isinstance(listed, list) else []
+    named = [one for one in entries if isinstance(one, dict) and isinstance(one.get("name"), str)]
+    return {entry["name"]: _kind(entry) for entry in named}
 
 
 def _kind(entry: JsonObject) -> Kind:
     urgent_field, urgent_values = _urgent_when(entry.get("lane"))
-    schema = entry.get("schema") or {}
+    schema, parent = _members(entry, "schema"), entry.get("parent")
     part = {name: member for name, member in schema.items() if name != "required"}
     return Kind(
         name=entry["name"],
         whole=json.dumps(schema, sort_keys=True),
         part=json.dumps(part, sort_keys=True),
-        fields=entry.get("fields") or {},
-        parent=entry.get("parent"),
+        fields={name: one for name, one in _members(entry, "fields").items() if _says_who(one)},
+        parent=parent if isinstance(parent, str) else None,
         lane=URGENT if entry.get("lane") == "urgent" else NORMAL,
         urgent_field=urgent_field,
         urgent_values=urgent_values,
         states=_moves.read(entry.get("states")),
     )
+
+
+def _members(entry: JsonObject, name: str) -> JsonObject:
+    told = entry.get(name)
+    return told if isinstance(told, dict) else {}
+
+
+def _says_who(told: object) -> bool:
+    """Whether the description of a field can be read."""
+    return isinstance(told, dict) and isinstance(told.get("writers", []), list)
 
 
 def _urgent_when(lane: object) -> tuple[str | None, Sequence[Any]]:
@@ -90,6 +101,8 @@ def _schema_errors(kind: Kind, values: JsonObject, *, whole: bool) -> dict[str, 
         validate(values)
     except fastjsonschema.JsonSchemaValueException as error:
         return _told(error, values)
+    except Exception:  # a schema that compiled may still say nothing that can be checked
+        return {}
     return {}
 
 
@@ -111,9 +124,18 @@ def _rule_of(error: fastjsonschema.JsonSchemaValueException) -> str:
 def _validator(schema: str) -> Any:
     """A compiled check; None where the schema is beyond this library: saving must go on."""
     try:
-        return fastjsonschema.compile(_readable(json.loads(schema)), use_default=False)
-    except (fastjsonschema.JsonSchemaDefinitionException, re.error, ValueError, KeyError):
+        readable = _readable(json.loads(schema))
+        return fastjsonschema.compile(readable, handlers=_ELSEWHERE, use_default=False)
+    except Exception:  # the library raises whatever the garbage leads it to
         return None
+
+
+def _not_fetched(uri: str) -> NoReturn:
+    """Saving uses no network, whatever a schema points at."""
+    raise LookupError(uri)
+
+
+_ELSEWHERE = dict.fromkeys(("http", "https", "ftp", "file", "data"), _not_fetched)
 
 
 _CLASS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")

@@ -64,9 +64,19 @@ def _reached(
 
 def _moves(told: Iterable[Mapping[str, Any]]) -> tuple[Move, ...]:
     return tuple(
-        Move(one["field"], one["to"], frozenset(one["roles"]) if "roles" in one else None)
+        Move(
+            _text(one["field"]),
+            _text(one["to"]),
+            frozenset(one["roles"]) if "roles" in one else None,
+        )
         for one in told
     )
+
+
+def _text(told: object) -> str:
+    if not isinstance(told, str):
+        raise TypeError(told)
+    return told
 
 
 def triggers(states: States) -> frozenset[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fieldstamp import _wire
-from fieldstamp._answers import text_of, typed
+from fieldstamp._answers import listed, text_of, typed
 from fieldstamp._errors import PortalError, ServerFailedError
 
 _HASH = re.compile(r"[0-9a-f]{16}")
@@ -88,10 +88,10 @@ def read_page(body: _wire.JsonObject) -> Page | Resync:
         epoch=text_of(body, "epoch"),
         cursor=text_of(body, "cursor"),
         more=typed(body, "more", bool),
-        backfilling=tuple(str(scope) for scope in body.get("backfilling") or ()),
-        events=tuple(_event(entry) for entry in body.get("events") or ()),
+        backfilling=tuple(str(scope) for scope in listed(body, "backfilling")),
+        events=tuple(_event(entry) for entry in listed(body, "events")),
         items=_items(body),
-        digest=tuple(_digest(entry) for entry in body.get("digest") or ()),
+        digest=tuple(_digest(entry) for entry in listed(body, "digest")),
     )
 
 
@@ -107,12 +107,12 @@ def read_snapshot(body: _wire.JsonObject) -> SnapshotPage:
 
 def read_breakdown(body: _wire.JsonObject) -> Breakdown:
     """A scope's digest by buckets."""
-    listed = typed(body, "buckets", list)
+    buckets = typed(body, "buckets", list)
     return Breakdown(
         epoch=text_of(body, "epoch"),
         buckets={
             text_of(entry, "bucket"): (typed(entry, "count", int), text_of(entry, "sum"))
-            for entry in listed
+            for entry in buckets
         },
     )
 

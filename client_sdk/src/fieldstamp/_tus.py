@@ -6,6 +6,7 @@ never taken for success (M1). Requests are carried by whoever runs the steps.
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ _LARGEST_CHECKED = 1024 * 1024
 _AIM_MS = 10_000
 _STANDSTILLS = 8
 _BEGINNINGS = 3
+_WHOLE = re.compile(r"[0-9]{1,16}")
 _TUS = {"Tus-Resumable": "1.0.0"}
 _CREATION = "/v1/media/uploads"
 _HELLO = "/v1/sync/hello"
@@ -200,7 +202,7 @@ class Sender:
 
     def _offset(self, upload: Upload, response: Response) -> int:
         text = response.headers.get("upload-offset", "")
-        if not _is_ours(response) or not text.isdecimal() or int(text) > upload.bytes:
+        if not _is_ours(response) or not _WHOLE.fullmatch(text) or int(text) > upload.bytes:
             raise PortalError("the answer to an upload is not from the server")
         with self._store.write() as transaction:
             _uploads.keep_place(transaction, upload, taken=int(text))

@@ -21,6 +21,8 @@ DEEPEST = 32
 JsonObject: TypeAlias = dict[str, Any]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_HALF = re.compile(rb"\\u[dD]")
+"""What may be a lone surrogate, which no other bytes of an answer can be."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 
 
@@ -57,7 +59,16 @@ def decode_answer(raw: bytes) -> JsonObject:
     value = _load(raw, whole_numbers=False)
     if not isinstance(value, dict):
         raise WireError("not an object")
+    if _HALF.search(raw):
+        _need_text(value)
     return value
+
+
+def _need_text(value: JsonObject) -> None:
+    try:
+        dump(value)
+    except UnicodeEncodeError as error:
+        raise WireError("a lone surrogate is not text") from error
 
 
 def check(value: object, path: str = "", depth: int = 0) -> None:
