@@ -27,7 +27,8 @@ class OpenItem(Value, frozen=True, kw_only=False):
     goes_on: bool = False
     """What ended it was taken back: its clock goes on as if it had never ended."""
     anew: bool = False
-    """Its clock begins again, though the task waited already."""
+    """Its clock begins again, though the task waited already; where it also goes on, that is taken
+    back, and the clock before it goes on."""
     since: datetime | None = None
     """When the clock began; None: with the change."""
 

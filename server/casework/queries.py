@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from server.casework.tables import Absence, Item
 from server.clock import from_wire, to_wire
 from server.people.principal import Principal, Role
+from server.people.rights import holding
 
 Standing = Literal["running", "warned", "missed", "paused", "done", "done_late"]
 
@@ -65,10 +66,10 @@ def waiting_for(
 ) -> tuple[OpenWork, ...]:
     """B1: what waits for ``reader``, the least time left first.
 
-    That is what waits for its roles where they reach, but for nobody else by name, or was told to
-    its roles because it was missed. ``after`` is the key of an item, open or closed by now: only
-    what stands behind it in the queue, so that no page skips anything while its neighbours are
-    being decided.
+    That is what waits for its roles where they reach, but for nobody else by name who could do it,
+    or was told to its roles because it was missed. ``after`` is the key of an item, open or closed
+    by now: only what stands behind it in the queue, so that no page skips anything while its
+    neighbours are being decided.
     """
     last = None if after is None else session.get(Item, after)
     place = (Item.due_at, Item.key)
@@ -150,10 +151,21 @@ def _ways(session: Session, reader: Principal, now: datetime) -> list[ColumnElem
     persons = sorted(stands_for(session, reader.user, now))
     mine = or_(Item.person.is_(None), Item.person.in_(persons))
     roles = sorted(reader.roles)
-    own = {role: (Item.role == role.value) & mine & _within(reader, role) for role in roles}
+    own = {
+        role: (Item.role == role.value) & (mine | _is_orphaned(role)) & _within(reader, role)
+        for role in roles
+    }
     told = {role: (Item.escalated_to == role.value) & _within(reader, role) for role in roles}
     nobody = or_(false(), *own.values()).is_not(true())
     return [_is_open() & way for way in (*own.values(), *(way & nobody for way in told.values()))]
+
+
+def _is_orphaned(role: Role) -> ColumnElement[bool]:
+    """B1: whether it is somebody's by name who can no longer do it, as the task came to another
+    role, or the person lost theirs. What waits for its sender waits for nobody else."""
+    if role == Role.REP:
+        return false()
+    return Item.person.not_in(holding(role))
 
 
 def _within(reader: Principal, role: Role) -> ColumnElement[bool]:

@@ -49,7 +49,7 @@ def settle(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) -
     if not asked:
         return []
     last = {one.record: one for one in asked}
-    _take_back(session, last.values())
+    _take_back(session, last.values(), by=by, at=at)
     there = _open_items(session, [one.record for one in last.values() if not one.is_new])
     started: dict[int, Row] = {}
     fresh: list[Row] = []
@@ -58,9 +58,9 @@ def settle(session: Session, asked: Sequence[Asked], *, by: str, at: datetime) -
         wanted = {item.task: item for item in one.waits}
         for task, row in known.items():
             stays = wanted.get(task)
-            _go_on(row, None if stays and stays.anew else stays, by=by, at=at)
+            _go_on(row, None if stays and _is_anew(stays) else stays, by=by, at=at)
         for item in one.waits:
-            if item.anew or item.task not in known:
+            if _is_anew(item) or item.task not in known:
                 clock = started.get(id(item)) or started.setdefault(id(item), _start(item, at))
                 fresh.append((one.record, one.kind, one.region, *clock))
     session.flush()  # before their successors come
@@ -77,18 +77,27 @@ def _open_items(session: Session, records: Sequence[str]) -> Mapping[str, Mappin
     return found
 
 
-def _take_back(session: Session, asked: Iterable[Asked]) -> None:
-    """B2: what a decision had ended goes on, when the decision is undone."""
+def _is_anew(item: OpenItem) -> bool:
+    return item.anew and not item.goes_on
+
+
+def _take_back(session: Session, asked: Iterable[Asked], *, by: str, at: datetime) -> None:
+    """B2: what a decision had ended goes on, when the decision is undone; what it had begun anew
+    ends."""
     for one in asked:
         for item in one.waits:
+            if item.goes_on and item.anew:
+                begun = Item.record == one.record, Item.task == item.task, Item.closed_at.is_(None)
+                ended = update(Item).where(*begun).values(closed_at=to_wire(at), closed_by=by)
+                session.execute(ended)
             if item.goes_on:
-                _go_back(session, one, item.task)
+                _go_back(session, one, item)
 
 
-def _go_back(session: Session, asked: Asked, task: str) -> None:
+def _go_back(session: Session, asked: Asked, item: OpenItem) -> None:
     """P5: in the region where its record is by now."""
-    same = select(Item).where(Item.record == asked.record, Item.task == task)
-    last = session.scalars(same.order_by(Item.key.desc()).limit(1)).first()
+    same = select(Item).where(Item.record == asked.record, Item.task == item.task)
+    last = session.scalars(same.order_by(Item.key.desc()).offset(int(item.anew)).limit(1)).first()
     if last is not None:
         last.closed_at = last.closed_by = None
         last.region = asked.region

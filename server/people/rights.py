@@ -73,3 +73,9 @@ def load_principal(store: Store, user: str, *, device: str | None) -> Principal:
         zone=zone,
         upload_only=bound is not None and bound.revoked_at is not None,
     )
+
+
+def holding(role: Role) -> Select[str]:
+    """The ids of those who hold ``role`` somewhere today, and may still sign in."""
+    held = select(RoleGrant.user).join(User, User.id == RoleGrant.user)
+    return held.where(RoleGrant.role == role.value, User.disabled_at.is_(None))

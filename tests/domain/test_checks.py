@@ -233,3 +233,17 @@ def test_x4_whose_market_a_case_is_about_is_asked_of_the_tree(dispute: Dispute) 
     assert results(dispute, near)["competence"] == "no"
     assert (dispute.state(near), dispute.state(far)) == ("region_submitted", "submitted")
     assert results(dispute, far)["competence"] == "yes"
+
+
+def test_x11_who_signed_for_the_complainant_proves_nothing_as_a_witness() -> None:
+    def signed(name: str, part: str, customer: str | None) -> dict[str, Any]:
+        by = {"customer": customer} if customer else {}
+        return {"signature": name, "part": part, **by}
+
+    own, nobody = signed("a", "affected_dealer", "C"), signed("b", "affected_dealer", None)
+    assert x11_statements([own, signed("w", "witness", "C")]) == ()
+    assert x11_statements([own, nobody, signed("w", "witness", "D")]) == ("w",)
+    assert x11_statements([nobody, signed("w", "witness", None)]) == ("w",)
+    accused = signed("x", "accused_dealer", "C")
+    assert x11_statements([own, accused], "C") == ("x",)
+    assert x11_statements([own, accused]) == ()

@@ -15,6 +15,7 @@ from server.casework.tables import Absence
 from server.clock import to_wire
 from server.db import transaction
 from server.people.principal import Grant, Principal
+from server.people.tables import RoleGrant, User
 from server.roles import Role
 from server.values import replace
 from tests.company import Company
@@ -119,6 +120,10 @@ def test_b1_what_is_somebodys_waits_for_nobody_else_but_a_deputy(store: Session)
         grant = Grant(Role.MARKET_OFFICER, None)
         return Principal(user=name, name=name, session="", grants=(grant,))
 
+    with transaction(store):
+        store.add(User(id="li", username="li", name="李", created_at=START))
+        store.flush()
+        store.add(RoleGrant(user="li", role=Role.MARKET_OFFICER.value, region=None))
     ask(store, replace(INTAKE, person="li"), at=START, is_new=True)
     away = Absence(
         person="li",

@@ -40,6 +40,7 @@ PAPER = "document"
 """X11: the tag of papers, which may prove every fact."""
 DIRECT_SIGNERS = frozenset({"accused_dealer", "witness"})
 """X11: whose signed statement counts; the complainant's side is never among them."""
+COMPLAINANT = "affected_dealer"
 MATCHED = ("goods", "batch", "count_on_vehicle")
 """X4: what a photo must show before a person can hold the form against it."""
 
@@ -76,9 +77,18 @@ class Known(Value, frozen=True):
     """K6: products found that the accused may sell there; None: nobody is accused yet."""
 
 
-def x11_statements(signatures: Iterable[Data]) -> tuple[str, ...]:
-    """X11: the signed statements of direct participants and witnesses, and nobody else's."""
-    return tuple(one["signature"] for one in signatures if one["part"] in DIRECT_SIGNERS)
+def x11_statements(signatures: Iterable[Data], accused: str | None = None) -> tuple[str, ...]:
+    """X11: the signed statements of direct participants and witnesses, and nobody else's.
+
+    Who signed for the complainant's side is of that side, in whatever part it signs again.
+    """
+    standing = list(signatures)
+    own = {one.get("customer") for one in standing if one["part"] == COMPLAINANT} - {None, accused}
+    return tuple(
+        one["signature"]
+        for one in standing
+        if one["part"] in DIRECT_SIGNERS and one.get("customer") not in own
+    )
 
 
 def x11_proof(known: Known, fact: str) -> tuple[str, ...]:

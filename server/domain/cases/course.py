@@ -3,7 +3,8 @@
 The rules are in ``rules``, the states in ``machines``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from server.casework.machine import Condition, Machine
 from server.domain.cases import rules
@@ -25,9 +26,14 @@ from server.sync.kinds import Change, Data, FieldErrors
 
 def conditions(policy: Policy, *, handed_in: bool) -> dict[str, Condition]:
     """When a case goes on by itself; ``handed_in``: what was sent back has been mended now."""
+
+    def is_signed(case: Mapping[str, Any]) -> bool:
+        return rules.x3_is_signed(case.get("signed_by", ()), policy.cases)
+
     return {
-        "is_signed": lambda case: rules.x3_is_signed(case.get("signed_by", ()), policy.cases),
+        "is_signed": is_signed,
         "handed_in": lambda _case: handed_in,
+        "lacks_signatures": lambda case: handed_in and not is_signed(case),
         "stays_in_region": lambda case: rules.x4_stays_in_region(dict(case)),
         "goes_to_market": lambda case: not rules.x4_stays_in_region(dict(case)),
         "is_rebutted": lambda case: rules.x6_is_rebutted(dict(case)),
@@ -72,7 +78,9 @@ def is_mended(change: Change) -> bool:
 
 def case_flags(change: Change, policy: Policy) -> set[str]:
     """X3, X9: what changes after the signatures is flagged; so is a remarkable position."""
-    signed = (change.before or {}).get("state", UNSIGNED) not in {UNSIGNED, RETURNED}
+    before = change.before or {}
+    stands = before.get("state", UNSIGNED)
+    signed = bool(before.get("signatures")) if stands == UNSIGNED else stands != RETURNED
     found = position_flags(change.after.get("position"), policy.visits.position_age_minutes * 60)
     return found | ({"changed_after_signing"} if signed and _is_rewritten(change) else set())
 

@@ -17,7 +17,7 @@ from server.domain.cases.checks import (
 )
 from server.domain.cases.following import customer_name
 from server.domain.cases.machines import ANSWERED, IN_INTAKE
-from server.domain.cases.rules import x4_is_confirmed
+from server.domain.cases.rules import REFUSED, x4_is_confirmed
 from server.domain.goods import queries as goods
 from server.domain.goods import rules as goods_rules
 from server.domain.goods.facts import Accusation, Answer, Find, Line, Sale, Share, Traced
@@ -148,8 +148,8 @@ class Look:
             shares=shares,
             is_answered=states == {ANSWERED},
             photos=self._photos(case),
-            statements=x11_statements(data.get("signatures", ())),
-            unloaded="vehicle_unloading" in data,
+            statements=x11_statements(data.get("signatures", ()), data.get("accused_customer")),
+            unloaded=bool(data.get("vehicle_unloading")),
             is_inside=inside,
             is_confirmed=x4_is_confirmed(data),
             permits=None if find is None else self._permits(find),
@@ -159,7 +159,7 @@ class Look:
     def _photos(self, case: StoredRecord) -> Mapping[str, tuple[str, ...]]:
         found: dict[str, list[str]] = defaultdict(list)
         for photo in children(self.session, case.id, "photo"):
-            if photo.data["state"] != "refused":
+            if photo.data["state"] != REFUSED:
                 found[photo.data.get("tag", "other")].append(photo.id)
         return {tag: tuple(photos) for tag, photos in found.items()}
 

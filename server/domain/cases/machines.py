@@ -10,6 +10,7 @@ RETURNED = "returned"
 WITHDRAWN = "withdrawn"
 NOT_ACCEPTED = "not_accepted"
 FACTS = "facts"
+DECIDING = "deciding"
 ANSWERED = "answered"
 CLOSED = "closed"
 IN_INTAKE = frozenset({SUBMITTED, "region_submitted"})
@@ -86,13 +87,11 @@ class Track(Value, frozen=True):
         )  # fmt: skip
         facts = self.state(
             "核实事实", "Facts are verified", "facts", "x7_facts",
-            facts_verified=self.to("事实已核实", "Facts are verified", "deciding"),
+            facts_verified=self.to("事实已核实", "Facts are verified", DECIDING),
         )  # fmt: skip
         deciding = self.state("待裁定", "To be decided", "decision", self.decision, **decisions)
         states = {"notice": notice, "rebuttal": self._rebuttal(), FACTS: facts}
-        return {
-            self.prefix + name: state for name, state in {**states, "deciding": deciding}.items()
-        }
+        return {self.prefix + name: state for name, state in {**states, DECIDING: deciding}.items()}
 
     def _rebuttal(self) -> State:
         """X6: ends when evidence is handed in, else with its term."""
@@ -129,16 +128,21 @@ def _across() -> dict[str, State]:
     """X7: the market department's states; what lies inside one centre goes on in the region."""
     steps, intake = ACROSS.steps(), ACROSS.intake()
     inspect = Move(zh="授权市场巡查", en="Authorise an inspector", to="inspection", roles=MARKET)
-    facts = replace(
-        steps[FACTS],
-        moves={"inspect": inspect, **steps[FACTS].moves},
-        passes=(("stays_in_region", "region_facts"),),
-    )
+    facts = replace(steps[FACTS], moves={"inspect": inspect, **steps[FACTS].moves})
+    ours = {SUBMITTED: intake, **steps, FACTS: facts}
+    return {**_handed_over(ours, ACROSS, INSIDE, "stays_in_region"), "inspection": _inspection()}
+
+
+def _handed_over(
+    states: dict[str, State], own: Track, other: Track, condition: str
+) -> dict[str, State]:
+    """X7: where a case turns out to be the other track's, it goes over; who has told the accused
+    waits for the answer first."""
+    over = {own.prefix + name: other.prefix + name for name in (SUBMITTED, FACTS, DECIDING)}
+    passes = {name: ((condition, there),) for name, there in over.items()}
     return {
-        SUBMITTED: replace(intake, passes=(("stays_in_region", "region_submitted"),)),
-        **steps,
-        FACTS: facts,
-        "inspection": _inspection(),
+        name: replace(state, passes=passes[name]) if name in passes else state
+        for name, state in states.items()
     }
 
 
@@ -154,9 +158,9 @@ def _inspection() -> State:
 
 
 def _inside() -> dict[str, State]:
-    """X7: the region's states; with both confirmations the market department takes it in."""
-    intake = replace(INSIDE.intake(), passes=(("goes_to_market", SUBMITTED),))
-    return {"region_submitted": intake, **INSIDE.steps()}
+    """X7: the region's states; with both confirmations the case is the market department's."""
+    ours = {INSIDE.prefix + SUBMITTED: INSIDE.intake(), **INSIDE.steps()}
+    return _handed_over(ours, INSIDE, ACROSS, "goes_to_market")
 
 
 def _with_the_rep() -> dict[str, State]:
@@ -176,6 +180,12 @@ def _with_the_rep() -> dict[str, State]:
         passes=(("handed_in", SUBMITTED),),
     )
     return {UNSIGNED: unsigned, RETURNED: returned}
+
+
+def _sent_back() -> State:
+    """X3: whose signatures no longer count when it is mended, that waits for them again."""
+    returned = _with_the_rep()[RETURNED]
+    return replace(returned, passes=(("lacks_signatures", UNSIGNED), *returned.passes))
 
 
 def _ends() -> dict[str, State]:
@@ -198,7 +208,7 @@ def _counterfeit() -> dict[str, State]:
     )  # fmt: skip
     facts = ACROSS.state(
         "核实事实", "Facts are verified", "facts", "x7_facts",
-        facts_verified=ACROSS.to("事实已核实", "Facts are verified", "deciding"),
+        facts_verified=ACROSS.to("事实已核实", "Facts are verified", DECIDING),
     )  # fmt: skip
     deciding = ACROSS.state(
         "待裁定", "To be decided", "decision", "x7_decision_market",
@@ -214,7 +224,7 @@ def _counterfeit() -> dict[str, State]:
         WITHDRAWN: _end("已撤回", "Withdrawn"),
     }
     returned = {RETURNED: _with_the_rep()[RETURNED]}
-    return {SUBMITTED: intake, **returned, FACTS: facts, "deciding": deciding, **ends}
+    return {SUBMITTED: intake, **returned, FACTS: facts, DECIDING: deciding, **ends}
 
 
 COUNTERFEIT = Machine(start=SUBMITTED, states=_counterfeit())
@@ -269,6 +279,7 @@ TRACE = Machine(
 """X5: logistics says of one batch where it went, as long as its case goes on."""
 
 CROSS_REGION = Machine(
-    start=UNSIGNED, states={**_with_the_rep(), **_across(), **_inside(), **_ends()}
+    start=UNSIGNED,
+    states={**_with_the_rep(), RETURNED: _sent_back(), **_across(), **_inside(), **_ends()},
 )
 """X3 to X9: from the signatures to the decision."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from server.casework.machine import Condition, Machine
-from server.domain.cases.machines import COUNTERFEIT, CROSS_REGION
+from server.domain.cases.machines import ACROSS, COUNTERFEIT, CROSS_REGION, DECIDING, INSIDE
 from server.domain.cases.price_machine import PRICE
 from server.domain.review.rules import is_newly_decided, is_undone
 from server.people.principal import Principal
@@ -34,7 +34,10 @@ def x14_deciders(kind: str, case: Data) -> frozenset[Role]:
     machine = DECIDED.get(kind)
     if machine is None or case.get("state") not in UPHELD:
         return frozenset()
-    move = machine.move(str(case.get("came_from")), str(case.get("verdict")))
+    # A reopening that was taken back came from behind the decision, but on the same track.
+    came_from = str(case.get("came_from"))
+    track = INSIDE if came_from.startswith(INSIDE.prefix) else ACROSS
+    move = machine.move(track.prefix + DECIDING, str(case.get("verdict")))
     return move.roles if move else frozenset()
 
 

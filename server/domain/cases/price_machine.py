@@ -3,7 +3,9 @@
 from server.casework.machine import Machine, State
 from server.domain.cases.machines import (
     ACROSS,
+    COUNTERFEIT,
     CROSS_REGION,
+    DECIDING,
     FACTS,
     INSIDE,
     NOT_ACCEPTED,
@@ -15,7 +17,6 @@ from server.domain.cases.machines import (
 )
 from server.values import replace
 
-DECIDING = "deciding"
 MARKETS = replace(ACROSS, decision="x15_decision_market")
 REGIONS = replace(INSIDE, decision="x15_decision_region")
 
@@ -46,10 +47,11 @@ def _steps(track: Track, other: Track, condition: str) -> dict[str, State]:
 
 
 def _ends() -> dict[str, State]:
-    as_of_cases = (RETURNED, NOT_ACCEPTED, "dismissed", "inconclusive", WITHDRAWN)
+    as_of_cases = (NOT_ACCEPTED, "dismissed", "inconclusive", WITHDRAWN)
     upheld = State(zh="砸价成立", en="Upheld", moves={"reopened": REOPEN})
     dismissed = replace(CROSS_REGION.states["dismissed"], zh="砸价不成立")
     same = {name: CROSS_REGION.states[name] for name in as_of_cases}
+    same[RETURNED] = COUNTERFEIT.states[RETURNED]  # it needs no signatures either
     return {**same, "upheld": upheld, "dismissed": dismissed}
 
 

@@ -8,6 +8,8 @@ from server.policy import Cases
 from server.sync.kinds import Author, Change, Data, Placement
 
 ACCUSED = "accused_dealer"
+REFUSED = "refused"
+"""The state of evidence whose bytes were not what its record says."""
 
 
 def x1_place(case: Data, by: Author) -> Placement:
@@ -33,11 +35,16 @@ def x2_count(case: Data, children: Iterable[Change]) -> Counter[str]:
     for child in children:
         if child.kind != "photo":
             continue
-        if child.before is not None and "tag" in child.before:
+        if child.before is not None and _is_shown(child.before):
             counts[child.before["tag"]] -= 1
-        if not child.withdrawn and "tag" in child.after:
+        if not child.withdrawn and _is_shown(child.after):
             counts[child.after["tag"]] += 1
     return +counts
+
+
+def _is_shown(photo: Data) -> bool:
+    """X2: whether a photo shows something; whose bytes were refused, shows nothing."""
+    return "tag" in photo and photo.get("state") != REFUSED
 
 
 def x2_missing(counts: Counter[str], required: Iterable[str]) -> list[str]:
@@ -52,7 +59,7 @@ def x3_collect(case: Data, children: Iterable[Change]) -> list[dict[str, Any]]:
         if child.kind != "signature":
             continue
         standing.pop(child.record, None)
-        if not child.withdrawn:
+        if not child.withdrawn and child.after.get("state") != REFUSED:
             by = {name: child.after[name] for name in ("part", "customer") if name in child.after}
             standing[child.record] = {"signature": child.record, **by}
     return [standing[record] for record in sorted(standing)]

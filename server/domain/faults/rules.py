@@ -7,10 +7,11 @@ from server.casework.deadlines import FieldTerm, Moment, judge_field_term
 from server.casework.machine import Condition
 from server.casework.terms import length_of
 from server.clock import from_wire
-from server.domain.faults.machines import RETURNED
-from server.domain.review.rules import is_edited
+from server.domain.faults.machines import REPORTED, RETURNED
+from server.domain.review.rules import is_edited, is_undone
 from server.policy import Policy, Term
 from server.sync.kinds import Author, Change, Data, FieldErrors, Placement
+from server.values import replace
 
 AMOUNTS = ("received", "exchanged", "issued", "sent_back", "scrapped")
 OFFSET_ERROR = timedelta(seconds=5)
@@ -79,6 +80,8 @@ def f5_check_return(change: Change, fault: Data | None) -> FieldErrors:
     devices which report at once the second is held against the first."""
     if fault is None:
         return {}
+    if is_undone(change):  # what was refused gave its room away, and asks for it again
+        change = replace(change, after={**change.after, "state": REPORTED})
     wrong = f5_exceeded(fault, f5_disposed(fault, [change]))
     named = {name for name, amount in f5_amounts(change.after).items() if amount}
     return {name: code for name, code in wrong.items() if name in named}
@@ -114,9 +117,11 @@ def f3_flags(change: Change, policy: Policy) -> set[str]:
     length = length_of(term)
     if not isinstance(offset, int) or not isinstance(wall, str):
         return {"time_uncertain"}
-    begun = _moment(change.after["happened_at"], offset)
-    made = _moment(wall, offset)
-    found = judge_field_term(FieldTerm(began=begun, made=made, arrived_at=arrived, term=length))
+    try:
+        begun, made = _moment(change.after["happened_at"], offset), _moment(wall, offset)
+        found = judge_field_term(FieldTerm(began=begun, made=made, arrived_at=arrived, term=length))
+    except (OverflowError, ValueError):  # P9: no clock is so wrong that a report is not taken
+        return {"time_uncertain"}
     return (
         set() if found == "made_in_time" else {"time_uncertain" if found == "uncertain" else found}
     )

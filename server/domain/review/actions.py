@@ -55,6 +55,8 @@ def decide(sync: Sync, session: Session, reviewer: Principal, decision: Decision
         "decided_by": reviewer.user,
         "decided_at": to_wire(deciding_at(sync, seen)),
     }
+    if "pause" in seen.data:  # X8: what it waited for does not stop the clocks behind it
+        said["pause"] = None
     return write_strictly(sync, session, reviewer, seen, base=decision.base, values=said)
 
 

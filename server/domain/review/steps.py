@@ -123,7 +123,7 @@ def derive_steps(
         "state": state,
         "flags": flags,
         **({"sender": sender} if sender else {}),
-        **({"came_from": came_from} if moved and came_from else {}),
+        **({"came_from": came_from} if came_from else {}),
         **({"policy_version": policy.version} if moved else {}),
     }
     return {**own, **told}
@@ -180,7 +180,7 @@ def b1_waits(machine: Machine, policy: Policy, change: Change) -> Waits:
     after, before = change.after, change.before
     if change.withdrawn:
         return ()
-    again = _is_taken_again(machine, change)
+    again = _is_taken_again(machine, change) or _was_taken_again(change)
     same = before is not None and all(before.get(name) == after.get(name) for name in WAITING)
     if same and not again:
         return None
@@ -207,6 +207,13 @@ def _is_taken_again(machine: Machine, change: Change) -> bool:
     return move is not None and move.to == state == change.after.get("state")
 
 
+def _was_taken_again(change: Change) -> bool:
+    """B2: whether such a move is taken back, so that the clocks before it go on."""
+    before = change.before or {}
+    stood = {before.get("state"), before.get("came_from"), change.after.get("state")}
+    return is_undone(change) and len(stood) == 1
+
+
 def _person(case: Data, role: Role) -> str | None:
     """Who of the role: the rep who sent it, or the one whom the office named."""
     return case.get("sender") if role == Role.REP else case.get("assigned_to")
@@ -216,4 +223,5 @@ def _end_of_pause(policy: Policy, paused: OpenItem) -> OpenItem:
     return replace(
         open_item(policy, policy.terms.supplement_wanted, paused.role, "end_pause"),
         person=paused.person,
+        goes_on=paused.goes_on,
     )
