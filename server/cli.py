@@ -8,16 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
 from server import cli_policy, cli_status, migration, serving
 from server.app import create_app, open_store
 from server.casework import absences
+from server.cli_faults import explain
 from server.clock import SystemClock
 from server.demo import show
-from server.errors import Problem, say_field
 from server.extensions import db
-from server.journal.lines import JournalFault
 from server.media.garbage import collect
 from server.media.moving import move_blobs
 from server.media.rehash import rehash_blobs
@@ -27,15 +25,12 @@ from server.outward import report as hooks_report
 from server.outward.queries import list_held, read_cursor
 from server.people import addressees, devices, passwords, regions, users
 from server.people.principal import Role
-from server.policies.reading import PolicyFault
 from server.services import services
 from server.settings import load
-from server.sheets import SheetFault
 from server.sync import epochs
 from server.upkeep import backup as backups
 from server.upkeep import imports, report, restore
 from server.upkeep import manifest as manifests
-from server.upkeep.manifest import BackupFault
 from server.upkeep.verify import verify
 from server.work.rounds import REHASHED_BYTES
 from server.work.worker import run_worker
@@ -111,7 +106,7 @@ def upgrade() -> None:
 @database.command()
 def check() -> None:
     """Say whether the schema is the newest; status 1 if not."""
-    with opened() as store:
+    with opened(as_it_is=True) as store:
         current = migration.is_current(store.get_bind().engine)
     click.echo("The schema is the newest." if current else "The schema is not the newest.")
     sys.exit(0 if current else 1)
@@ -126,7 +121,7 @@ def backup() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def create_backup(folder: Path) -> None:
     """Write a backup into FOLDER, which must be new; the server may go on working."""
-    with opened() as store:
+    with opened(as_it_is=True) as store:
         own = services()
         resting = own.media.originals if own.settings.bucket else None
         manifest = backups.create(
@@ -155,12 +150,13 @@ def restore_backup(
     settings, clock = load(), SystemClock()
     if journal or without_journal:
         restore.set_journal(settings, clock, journal)
+    had_journal = restore.has_journal(settings)
     with restore.restored(settings, clock, folder, replace=replace) as manifest:
         app = create_app(settings, restoring=True)
         replayed = open_store(app)
         with app.app_context():
             db.engine.dispose()
-    click.echo(report.say_restored(manifest, replayed))
+    click.echo(report.say_restored(manifest, replayed, journal=had_journal))
 
 
 @cli.command(name="verify")
@@ -229,6 +225,8 @@ def move(days: int | None) -> None:
     moved = 0
     with opened() as store:
         own = services()
+        if not own.settings.bucket:
+            raise click.UsageError("The setting `bucket` is empty: there is none to move to.")
         age = timedelta(days=own.settings.bucket_after_days if days is None else days)
         while some := move_blobs(store, own.media, before=own.clock.now() - age):
             moved += some
@@ -451,16 +449,11 @@ def main() -> None:
     """The command; what went wrong is told in plain words with status 1."""
     try:
         cli.main(standalone_mode=True)
-    except msgspec.ValidationError as error:
-        click.echo(f"A setting is wrong: {error}", err=True)
-        sys.exit(1)
-    except (BackupFault, JournalFault, PolicyFault, SheetFault) as fault:
-        click.echo(str(fault), err=True)
-        sys.exit(1)
-    except Problem as problem:
-        words = problem.type.title.say("en")
-        details = [f"{name} {say_field(code, 'en')}" for name, code in problem.fields.items()]
-        click.echo(" ".join([words, *details]), err=True)
+    except Exception as error:
+        said = explain(error)
+        if said is None:
+            raise
+        click.echo(said, err=True)
         sys.exit(1)
 
 

@@ -34,10 +34,15 @@ def _head(folder: str) -> str | None:
     return ScriptDirectory(folder).get_current_head()
 
 
+def revision_of(engine: Engine) -> str | None:
+    """The revision of the store behind ``engine``; None for a database that holds no store."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def is_current(engine: Engine) -> bool:
     """Whether the store behind ``engine`` is at the newest revision."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest()
+    return revision_of(engine) == newest()
 
 
 def knows(revision: str) -> bool:

@@ -4,9 +4,10 @@ Company rules are not here: they are the policy's (``policy.py``).
 """
 
 import os
+import re
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,10 +21,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from server.durable import sync_path
+from server.errors import LANGUAGES
 
 PREFIX = "FIELDSTAMP_"
 LISTS = frozenset({"ORIGINS", "HOOK_ALLOW", "MAIL_KINDS"})
 NOT_SETTINGS = frozenset({"CONFIG", "TEST_PHOTOS"})
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+PORT = r"(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+LISTEN = re.compile(rf"(?:[^\s:/]+|\[[0-9A-Fa-f:]+\]):{PORT}")
+STORES = r"(?:sqlite|postgres(?:ql)?)(?:\+\w+)?://"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,24 +90,46 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:
-        """Raises ``ValueError`` where the address of the mail server is none."""
-        if self.smtp_url and not self.smtp_url.startswith(("smtp://", "smtps://")):
-            raise ValueError("`smtp_url` begins with smtp:// or smtps://")
+        """Raises ``ValueError`` with what is wrong with the form of a value."""
+        for wrong, said in _misformed(self):
+            if wrong:
+                raise ValueError(said)
 
     def database_url(self) -> str:
         """The URL of the store."""
         return self.database or f"sqlite:///{self.data.resolve() / 'fieldstamp.sqlite'}"
 
 
+def _misformed(given: Settings) -> Iterator[tuple[bool, str]]:
+    """(whether it is so, what is to be said) of values that no type tells apart."""
+    web, mail = ("http://", "https://"), ("smtp://", "smtps://")
+    yield not LISTEN.fullmatch(given.listen), "`listen` is host:port, such as 127.0.0.1:8080"
+    yield given.workers < 1, "`workers` is 1 or more"
+    yield given.threads < 1, "`threads` is 1 or more"
+    origins = all(origin.startswith(web) for origin in given.origins)
+    yield not (given.origins and origins), "`origins` begin with https:// or http://"
+    yield given.language not in LANGUAGES, f"`language` is one of {', '.join(LANGUAGES)}"
+    yield given.log_level not in LEVELS, f"`log_level` is one of {', '.join(LEVELS)}"
+    known = re.match(STORES, given.database or "sqlite://")
+    yield not known, "`database` begins with postgresql:// or sqlite:///"
+    endpoint = given.bucket_endpoint
+    yield bool(endpoint) and not endpoint.startswith(web), "`bucket_endpoint` begins with https://"
+    pairs = all(LISTEN.fullmatch(pair) for pair in given.hook_allow)
+    yield not pairs, "`hook_allow` lists host:port, such as erp.example.com:443"
+    smtp = given.smtp_url
+    yield bool(smtp) and not smtp.startswith(mail), "`smtp_url` begins with smtp:// or smtps://"
+
+
 def load(environment: Mapping[str, str] | None = None, **given: object) -> Settings:
     """Settings from the file that ``FIELDSTAMP_CONFIG`` names, the environment, then ``given``.
 
-    Raises ``msgspec.ValidationError`` naming the key that is unknown or of the wrong type.
+    Raises ``msgspec.ValidationError`` naming the key that is unknown or of the wrong type, or the
+    file that cannot be read.
     """
     source = os.environ if environment is None else environment
     values: dict[str, object] = {}
     if config := source.get(f"{PREFIX}CONFIG"):
-        values |= tomllib.loads(Path(config).read_text("utf-8"))
+        values |= _read_file(config)
     for name, text in source.items():
         key = name.removeprefix(PREFIX)
         if name.startswith(PREFIX) and key not in NOT_SETTINGS:
@@ -110,6 +138,17 @@ def load(environment: Mapping[str, str] | None = None, **given: object) -> Setti
     if "listen" in values and "origins" not in values:
         values["origins"] = [f"http://{values['listen']}"]
     return msgspec.convert(values, Settings, strict=False, dec_hook=_read_path)
+
+
+def _read_file(config: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(Path(config).read_text("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise msgspec.ValidationError(f"{config} cannot be read: it is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise msgspec.ValidationError(f"{config} is no TOML: {error}") from error
+    except OSError as error:
+        raise msgspec.ValidationError(f"{config} cannot be read: {error.strerror}") from error
 
 
 def _read_path(kind: type, value: object) -> object:

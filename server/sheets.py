@@ -21,6 +21,8 @@ from typing import IO, Any
 
 PIECE = 1 << 20
 MARKS = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How a file of a spreadsheet program begins, newer and older."""
 ENCODINGS = {"utf-8-sig": "UTF-8", "gb18030": "GB18030"}
 """As which a file is tried, in this order, and what a person calls them."""
 DELIMITERS = ",;\t"
@@ -122,6 +124,8 @@ def _take(source: IO[bytes], copy: IO[bytes]) -> tuple[str, str]:
     while piece := source.read(PIECE):
         if not size and piece[:2] in MARKS:
             raise SheetFault("The file is UTF-16. Save it as CSV in UTF-8.")
+        if not size and piece.startswith(WORKBOOKS):
+            raise SheetFault("The file is a workbook. Save it as CSV in UTF-8.")
         digest.update(piece)
         size += copy.write(piece)
         possible = {name: one for name, one in possible.items() if _takes(one, piece)}

@@ -104,7 +104,7 @@ def need_hook(session: Session, hook: str) -> Hook:
     """The hook with that id. *Raises* ``not_found``."""
     found = session.get(Hook, hook)
     if found is None:
-        raise Problem("not_found")
+        raise Problem("not_found", detail=f"There is no hook {hook}.")
     return found
 
 

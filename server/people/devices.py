@@ -102,7 +102,7 @@ def need_device(store: Store, device: str) -> Device:
     """The device with that id. *Raises* ``not_found``."""
     row = store.get(Device, device)
     if row is None:
-        raise Problem("not_found")
+        raise Problem("not_found", detail=f"There is no device {device}.")
     return row
 
 

@@ -20,10 +20,20 @@ def add_region(
     name_en: str,
     parent: str | None = None,
 ) -> Region:
-    """A new region below ``parent`` (an id); without one, a root. *Raises* ``not_found``."""
+    """A new region below ``parent`` (an id); without one, a root.
+
+    *Raises* ``not_found``, and ``validation`` where a name stands there already: neither of the two
+    could be named by it any more, in a command, a file or an alliance.
+    """
     above = None if parent is None else store.get(Region, parent)
     if parent is not None and above is None:
         raise Problem("not_found")
+    for field, column, name in (
+        ("name_zh", Region.name_zh, name_zh),
+        ("name_en", Region.name_en, name_en),
+    ):
+        if store.scalar(select(Region.id).where(Region.parent == parent, column == name).limit(1)):
+            raise Problem("validation", fields={field: "taken"})
     region = ids.new()
     path = f"{above.path if above else '/'}{region}/"
     row = Region(id=region, parent=parent, path=path, level=level, name_zh=name_zh, name_en=name_en)
@@ -41,8 +51,10 @@ def need_region(store: Store, name: str) -> Region:
     """The one region with that id or name. *Raises* ``not_found`` for none and for several."""
     same = (Region.id == name) | (Region.name_zh == name) | (Region.name_en == name)
     found = list(store.scalars(select(Region).where(same).limit(2)))
-    if len(found) != 1:
-        raise Problem("not_found")
+    if not found:
+        raise Problem("not_found", detail=f"There is no region {name}.")
+    if len(found) > 1:
+        raise Problem("not_found", detail=f"Several regions are called {name}. Use the id of one.")
     return found[0]
 
 

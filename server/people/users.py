@@ -52,7 +52,7 @@ def need_user(store: Store, username: str) -> User:
     """The person with that username. *Raises* ``not_found``."""
     user = find_user(store, username)
     if user is None:
-        raise Problem("not_found")
+        raise Problem("not_found", detail=f"There is no user {username}.")
     return user
 
 
@@ -93,7 +93,7 @@ def withdraw_role(
     """Takes ``role`` in ``region`` away. *Raises* ``not_found`` where it was not held."""
     grant = _grant(store, user, role, region)
     if grant is None:
-        raise Problem("not_found")
+        raise Problem("not_found", detail=f"{user.username} does not have this role there.")
     store.delete(grant)
     audit.note(store, "role_withdrawn", at=now, user=user.id)
 

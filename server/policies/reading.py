@@ -32,8 +32,10 @@ def read_file(path: Path | None = None) -> str:
     """The text of the file ``path``, or of the defaults. Raises ``PolicyFault``."""
     try:
         return (path or DEFAULTS).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyFault([f"{path} cannot be read: {error}"]) from error
+    except UnicodeDecodeError as error:
+        raise PolicyFault([f"{path} cannot be read: it is not UTF-8"]) from error
+    except OSError as error:
+        raise PolicyFault([f"{path} cannot be read: {error.strerror}"]) from error
 
 
 def load_defaults() -> Policy:

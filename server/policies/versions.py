@@ -33,7 +33,7 @@ def need(store: Session, number: int | None = None) -> PolicyVersion:
     """That version; without a number the one in force. *Raises* ``not_found``."""
     found = newest(store) if number is None else store.get(PolicyVersion, number)
     if found is None:
-        raise Problem("not_found")
+        raise Problem("not_found", detail=f"There is no version {number} of the policy.")
     return found
 
 

@@ -5,9 +5,10 @@ from server.sync.findings import DERIVED, MEANINGS, Finding
 from server.upkeep.manifest import Manifest
 from server.upkeep.replay import Replayed
 
+COMES = "What devices sent comes again by itself."
 REDO = (
     "What the office did after that is not in it and must be done again: decisions, people,"
-    " roles, regions, devices. What devices sent comes again by itself."
+    f" roles, regions, devices. {COMES}"
 )
 
 
@@ -25,10 +26,12 @@ def say_manifest(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
-def say_restored(manifest: Manifest, replayed: Replayed) -> str:
-    """How far the store goes now, and what a person has to do."""
+def say_restored(manifest: Manifest, replayed: Replayed, *, journal: bool) -> str:
+    """How far the store goes now, and what a person has to do; ``journal``: there was one."""
     if manifest.database == "postgresql":
         return f"Restored as of {manifest.made_at}. {REDO}"
+    if journal and not replayed.lines:
+        return f"Restored as of {manifest.made_at}. The journal has nothing after that. {COMES}"
     if not replayed.lines:
         return f"Restored as of {manifest.made_at}; there was no journal to take in. {REDO}"
     decided = ", ".join(f"{n} {outcome}" for outcome, n in sorted(replayed.decisions.items()))

@@ -122,6 +122,11 @@ def set_journal(settings: Settings, clock: Clock, given: Path | None) -> None:
         path.chmod(0o600)
 
 
+def has_journal(settings: Settings) -> bool:
+    """Whether there is a journal to take in."""
+    return (settings.data / JOURNAL).exists()
+
+
 def _holds_work(engine: Engine) -> bool:
     if engine.dialect.name == "sqlite" and not sqlite_path(engine).exists():
         return False

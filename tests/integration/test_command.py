@@ -2,13 +2,17 @@
 
 import os
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
 from click.testing import CliRunner, Result
+from sqlalchemy import create_engine
 
 from server.cli import cli, main
+from server.db import engine_options
 from server.errors import Problem
 from server.settings import Settings
 from tests.live import live_server
@@ -87,20 +91,127 @@ def test_a_file_is_brought_and_what_is_wrong_with_one_is_said(
 
 
 def test_what_does_not_exist_is_said_in_plain_words(
-    installation: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    installation: None, type_words: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _say("db", "upgrade")
     _say("user", "add", "wang")
     for words, said in (
-        (["device", "enrol", "nobody"], "There is no such thing."),
+        (["device", "enrol", "nobody"], "There is no user nobody."),
         (["user", "add", "wang"], "Some values are wrong. username is in use already"),
-        (["device", "revoke", "unknown"], "There is no such thing."),
+        (["device", "revoke", "unknown"], "There is no device unknown."),
+        (["region", "add", "东", "E", "--level", "m", "--parent", "W"], "There is no region W."),
+        (["user", "role", "wang", "rep", "--withdraw"], "wang does not have this role there."),
+        (["policy", "show", "9"], "There is no version 9 of the policy."),
     ):
+        type_words(*words)
+        assert capsys.readouterr().err.strip() == said
+
+
+@pytest.fixture
+def type_words(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Types a command that fails with status 1."""
+
+    def type_them(*words: str) -> None:
         monkeypatch.setattr("sys.argv", ["fieldstamp-server", *words])
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == 1
-        assert capsys.readouterr().err.strip() == said
+
+    return type_them
+
+
+def test_a_command_where_no_store_is_makes_none_and_says_where_it_looked(
+    installation: None,
+    tmp_path: Path,
+    type_words: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words in (("user", "list"), ("db", "check"), ("backup", "create", str(tmp_path / "new"))):
+        type_words(*words)
+        said = capsys.readouterr().err
+        assert str(tmp_path / "installation" / "fieldstamp.sqlite") in said
+        assert "db upgrade" in said
+    assert not (tmp_path / "installation").exists()
+
+
+def test_a_store_of_another_version_is_told_from_one_that_fits(
+    installation: None,
+    tmp_path: Path,
+    type_words: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _say("db", "upgrade")
+    url = f"sqlite:///{tmp_path / 'installation' / 'fieldstamp.sqlite'}"
+    engine = create_engine(url, **engine_options(url))
+    for revision, told in (("0001", "older version"), ("9999", "newer version")):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+        type_words("user", "list")
+        assert told in capsys.readouterr().err
+    engine.dispose()
+    type_words("db", "upgrade")
+    assert "newer version" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("DATABASE", "postgresql://127.0.0.1:1/none", "The database cannot be used: "),
+        ("DATA", "/dev/null/data", "/dev/null/data: Not a directory"),
+        ("BUCKET", "photos", "Install fieldstamp-server[s3]"),
+    ],
+)
+def test_what_the_machine_refuses_is_said_in_a_sentence(
+    installation: None,
+    monkeypatch: pytest.MonkeyPatch,
+    type_words: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+    value: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv(f"FIELDSTAMP_{setting}", value)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    type_words("db", "upgrade")
+    told = capsys.readouterr().err
+    assert told.startswith(said)
+    assert "Traceback" not in told
+
+
+def test_no_two_regions_of_one_place_share_a_name(
+    installation: None, type_words: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _say("db", "upgrade")
+    country = _say("region", "add", "全国", "Country", "--level", "company")
+    for below in (("--parent", country), ()):
+        again = ("region", "add", "华东", "East", "--level", "sales_centre", *below)
+        _say(*again)
+        type_words(*again)
+        assert "name_zh is in use already" in capsys.readouterr().err
+    type_words("user", "add", "li", "--region", "East")
+    assert "Several regions are called East. Use the id of one." in capsys.readouterr().err
+
+
+def test_a_restore_asks_for_no_work_again_that_its_journal_has_or_never_saw(
+    installation: None, tmp_path: Path
+) -> None:
+    _say("db", "upgrade")
+    _say("user", "add", "wang")
+    folder = str(tmp_path / "backup")
+    _say("backup", "create", folder)
+    restored = ("backup", "restore", folder, "--replace")
+    assert "The journal has nothing after that." in _say(*restored)
+    _say("user", "add", "li")
+    assert "taken in from the journal" in _say(*restored)
+    assert "li" in _say("user", "list")
+    assert "must be done again" in _say(*restored, "--without-journal")
+
+
+def test_nothing_moves_to_a_bucket_that_is_not_named(installation: None) -> None:
+    _say("db", "upgrade")
+    refused = _run("media", "move")
+    assert refused.exit_code == 2
+    assert "`bucket` is empty" in refused.output
 
 
 def test_a_wrong_setting_is_named(

@@ -51,8 +51,10 @@ def test_what_cannot_be_done_is_said_in_plain_words(
     _say("user", "email", "wang", "wang@example.com")
     _say("user", "email", "wang")
     wrong = {
-        "hooks add https://10.0.0.1/": "url is not an address that may be called",
-        "hooks replay none": "There is no such thing",
+        "hooks add https://10.0.0.1/": (
+            "url is not an address that may be called: The address lies in a private or reserved"
+        ),
+        "hooks replay none": "There is no hook none.",
         "user email wang nowhere": "email has the wrong form",
     }
     for words, said in wrong.items():

@@ -45,6 +45,53 @@ def test_wrong_types_are_refused_by_name() -> None:
         load({"FIELDSTAMP_WORKERS": "many"})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LISTEN", "127.0.0.1"),
+        ("LISTEN", "127.0.0.1:99999"),
+        ("LISTEN", "localhost:80a"),
+        ("WORKERS", "0"),
+        ("THREADS", "0"),
+        ("ORIGINS", "fieldstamp.example.com"),
+        ("LANGUAGE", "de"),
+        ("LOG_LEVEL", "verbose"),
+        ("DATABASE", "mysql://db.example.com/fieldstamp"),
+        ("DATABASE", "fieldstamp.sqlite"),
+        ("BUCKET_ENDPOINT", "127.0.0.1:9000"),
+        ("HOOK_ALLOW", "erp.example.com"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=f"`{name.lower()}`"):
+        load({f"FIELDSTAMP_{name}": value})
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "0.0.0.0:80", "[::1]:65535", "localhost:1"])
+def test_an_address_to_listen_on_is_a_host_and_a_port(listen: str) -> None:
+    assert load({"FIELDSTAMP_LISTEN": listen}).listen == listen
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"workers = ", "is no TOML"), ("data = '仓'".encode("gbk"), "not UTF-8"), (None, "No such")],
+)
+def test_a_file_of_settings_that_cannot_be_read_is_named(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    config = tmp_path / "fieldstamp.toml"
+    if content is not None:
+        config.write_bytes(content)
+    with pytest.raises(msgspec.ValidationError, match=f"fieldstamp.toml .*{said}"):
+        load({"FIELDSTAMP_CONFIG": str(config)})
+
+
+def test_a_file_of_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    config = tmp_path / "fieldstamp.toml"
+    config.write_text("workers = 5\n", "utf-8-sig")
+    assert load({"FIELDSTAMP_CONFIG": str(config)}).workers == 5
+
+
 def test_keys_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
     assert secret_keys(settings) == secret_keys(settings)

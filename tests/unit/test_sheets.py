@@ -47,6 +47,12 @@ def test_any_bytes_are_read_or_refused_in_words(tmp_path: Path, content: bytes) 
         assert all(row.wrong or row.values["name"] for row in rows)
 
 
+@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1"])
+def test_a_workbook_is_refused_with_what_to_do(tmp_path: Path, begin: bytes) -> None:
+    with pytest.raises(SheetFault, match="is a workbook"):
+        read(tmp_path / "book.csv", begin + bytes(range(256)))
+
+
 @FIXED
 @given(
     st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),
