@@ -11,7 +11,7 @@ from fieldstamp._errors import DeviceRevokedError, PortalError, ServerFailedErro
 from fieldstamp._resync import Resync
 from fieldstamp._session import Session
 from fieldstamp._store import Store, Transaction
-from fieldstamp._tally import EpochChangedError, Tally
+from fieldstamp._tally import EpochChangedError, Tally, need_epoch
 from fieldstamp._values import Progress
 
 _PAGE = 500
@@ -77,11 +77,10 @@ class Pull:
         if isinstance(page, _pages.Resync):
             self._start_over(page, cursor, known=hello["epoch"])
             return None
-        if page.epoch != hello["epoch"]:
-            raise EpochChangedError
         if page.more and page.cursor == cursor:
             raise PortalError("the server sends the same page again and again")
         with self._store.write() as transaction:
+            need_epoch(transaction, page.epoch)
             self._apply(transaction, page)
         self._tally.backoff_s = max(self._tally.backoff_s, _answers.seconds(answer))
         return page

@@ -12,7 +12,7 @@ from fieldstamp._outbox import Ready, Settled
 from fieldstamp._ports import Clock
 from fieldstamp._session import Session, server_key
 from fieldstamp._store import Store
-from fieldstamp._tally import EpochChangedError, Tally
+from fieldstamp._tally import Tally, need_epoch
 from fieldstamp._values import Progress
 
 _PATIENCE = 3
@@ -74,13 +74,12 @@ class Push:
         with self._store.read() as transaction:
             sent_at = self._clock.now().isoformat(timespec="milliseconds")
             raw = _outbox.envelope(transaction, batch, sent_at=sent_at)
-            key, known = server_key(transaction), transaction.value("hello")
+            key = server_key(transaction)
         answer = self._session.call("POST", "/v1/sync/push", raw)
         epoch, results = _answers.read_results(answer)
-        if epoch != known["epoch"]:
-            raise EpochChangedError
         server_ms = _answers.milliseconds(str(answer.get("server_time")))
         with self._store.write() as transaction:
+            need_epoch(transaction, epoch)
             settled = _outbox.settle(
                 transaction,
                 batch,

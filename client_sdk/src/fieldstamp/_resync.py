@@ -11,7 +11,7 @@ from fieldstamp import _pages, _replica, _uploads, _wire
 from fieldstamp._errors import PortalError, RefusedError
 from fieldstamp._session import Session
 from fieldstamp._store import Store, Transaction
-from fieldstamp._tally import EpochChangedError, Tally
+from fieldstamp._tally import Tally, need_epoch
 from fieldstamp._values import Progress
 
 _PAGE = 500
@@ -38,6 +38,7 @@ class Resync:
             if page is None:
                 continue
             with self._store.write() as transaction:
+                need_epoch(transaction, page.epoch)
                 _replica.apply_snapshot(transaction, page)
                 pulled = {item.record: item.data for item in page.items}
                 self._tally.photos_verified += _uploads.note_states(
@@ -64,7 +65,6 @@ class Resync:
                 raise
             self.begin()
             return None
-        self._need_epoch(page.epoch)
         if page.page is not None and page.page == asked["page"]:
             raise PortalError("the server sends the same page again and again")
         return page
@@ -95,10 +95,10 @@ class Resync:
 
     def _repair(self, scope: str, buckets: list[str]) -> bool:
         brought = _pages.read_repair(self._ask(scope, repair=buckets))
-        self._need_epoch(brought.epoch)
         if brought.items is None:
             return False
         with self._store.write() as transaction:
+            need_epoch(transaction, brought.epoch)
             _replica.repair_buckets(transaction, scope, buckets, brought.items, epoch=brought.epoch)
         self._tally.received += len(brought.items)
         return True
@@ -117,9 +117,7 @@ class Resync:
 
     def _need_epoch(self, epoch: str) -> None:
         with self._store.read() as transaction:
-            known = transaction.value("hello")
-        if epoch != known["epoch"]:
-            raise EpochChangedError
+            need_epoch(transaction, epoch)
 
 
 def _due(transaction: Transaction, scopes: Iterable[str]) -> bool:

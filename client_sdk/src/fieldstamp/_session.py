@@ -240,7 +240,7 @@ class Session:
     def _renew(self, spent: str) -> None:
         with self._store.write() as transaction:
             tokens, account = transaction.value("tokens"), transaction.value("account")
-            if tokens["access"] != spent:
+            if tokens is None or tokens["access"] != spent:
                 return
             if tokens["rotation"] is None:
                 tokens["rotation"] = _wire.to_base64(self._entropy.secret(16))
@@ -249,7 +249,9 @@ class Session:
         answer = self._public_call("/v1/auth/refresh", self._proof(tokens, account))
         fresh = _answers.read_tokens(answer)
         with self._store.write() as transaction:
-            transaction.keep("tokens", {**fresh, "rotation": None})
+            # Another program on this store may have logged out or in meanwhile.
+            if transaction.value("tokens") == tokens:
+                transaction.keep("tokens", {**fresh, "rotation": None})
 
     def _proof(self, tokens: _wire.JsonObject, account: _wire.JsonObject) -> _wire.JsonObject:
         message = _seal.refresh_message(

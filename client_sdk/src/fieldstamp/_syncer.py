@@ -26,7 +26,7 @@ from fieldstamp._pull import Pull
 from fieldstamp._push import Push
 from fieldstamp._session import Session, server_key
 from fieldstamp._store import Store, Transaction
-from fieldstamp._tally import EpochChangedError, Tally
+from fieldstamp._tally import EpochChangedError, Tally, need_epoch
 from fieldstamp._tus import Sender
 from fieldstamp._values import Progress, SyncReport
 
@@ -212,6 +212,7 @@ class Syncer:
             answer = self._session.call("POST", "/v1/media/have", asked)
             acks = _answers.read_photo_acks(answer, key)
             with self._store.write() as transaction:
+                need_epoch(transaction, hello["epoch"])
                 verified = _uploads.note_acks(
                     transaction, acks, epoch=hello["epoch"], server_ms=hello["server_time"]
                 )

@@ -3,10 +3,18 @@
 from dataclasses import dataclass, field
 
 from fieldstamp._errors import FieldstampError
+from fieldstamp._store import Transaction
 
 
 class EpochChangedError(Exception):
     """The server was restored while this sync ran; it starts again with what is now unsent."""
+
+
+def need_epoch(transaction: Transaction, epoch: str) -> None:
+    """P6: asked in the transaction that takes an answer in, since another program on this store may
+    have heard of a restore meanwhile. Raises EpochChangedError."""
+    if transaction.value("hello")["epoch"] != epoch:
+        raise EpochChangedError
 
 
 @dataclass(slots=True)

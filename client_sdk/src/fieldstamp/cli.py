@@ -18,7 +18,7 @@ from fieldstamp import _bars, _words
 from fieldstamp._client import VERSION, Client
 from fieldstamp._errors import FieldstampError, LoginNeededError, NotEnrolledError
 from fieldstamp._transport import HttpTransport
-from fieldstamp._values import Record, SyncReport
+from fieldstamp._values import SyncReport
 
 DONE, FAILED, USAGE, NOT_YET, NEEDS_YOU, LOGIN = range(6)
 KINDS = {"visit": "visit", "case": "cross_region_case"}
@@ -54,8 +54,10 @@ def login(client: Client, given: argparse.Namespace) -> int:
 def new(client: Client, given: argparse.Namespace) -> int:
     """Saves a visit or a case with its photos; uses no network."""
     kind = KINDS[given.what]
+    # P6: read before anything is saved, so that whoever mistyped a name does not save it all twice.
+    files = [_photo(text) for text in given.photo]
     record = client.create(kind, _fields(client, kind, given))
-    photos = [_attach(client, record, text) for text in given.photo]
+    photos = [client.attach(record, content, tag=tag or None) for tag, content in files]
     text = _pick(
         given,
         f"已保存在本机：{record.id}，照片 {len(photos)} 张。下一步：fieldstamp sync",
@@ -137,11 +139,12 @@ def _value(text: str, described: Mapping[str, Any]) -> Any:
         return text
 
 
-def _attach(client: Client, record: Record, text: str) -> Record:
+def _photo(text: str) -> tuple[str, bytes]:
+    """Tag and bytes of ``[TAG=]FILE``."""
     tag, separator, file = text.partition("=")
     if not separator or Path(text).exists():
         tag, file = "", text
-    return client.attach(record, Path(file), tag=tag or None)
+    return tag, Path(file).read_bytes()
 
 
 def _open(given: argparse.Namespace) -> Client:
