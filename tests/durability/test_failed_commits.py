@@ -1,6 +1,5 @@
 """A commit whose sync fails, and a process that is killed then: what the next one commits lasts."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -9,29 +8,17 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from fieldstamp import StorageFullError, _store
+from fieldstamp._store import Store
 from server.db import engine_options, has_wal_race, prepare, sqlite, transaction
-from tests.durability.ground import new_folder, remove_folder
-from tests.simulation.disk import Call, Disk, Machine, NoLibraryError, Verdict, let_go
+from tests.simulation.disk import Call, Machine, Verdict, let_go
 
 DICE = [Random(seed) for seed in range(24)]
 
 
-@pytest.fixture
-def server() -> Iterator[Machine]:
-    """A server on whose disk nothing is yet."""
-    folder = new_folder()
-    try:
-        with Disk() as disk:
-            yield disk.server(folder)
-    except NoLibraryError as error:
-        pytest.skip(f"nothing can be put beneath this SQLite: {error}")
-    finally:
-        remove_folder(folder)
-
-
 def fail_syncs(call: Call) -> Verdict:
     """The disk is full, and says so at the last moment."""
-    return Verdict.FULL if call.point == "server.wal.sync" else Verdict.GO
+    return Verdict.FULL if call.point.endswith(".wal.sync") else Verdict.GO
 
 
 def opened(folder: Path) -> Engine:
@@ -73,3 +60,29 @@ def test_p3_a_commit_behind_one_whose_sync_failed_in_a_killed_process_survives_a
             found = connection.execute(text("SELECT said FROM word")).scalars().all()
         third.dispose()
         assert "answered" in found
+
+
+def test_p1_a_save_behind_one_whose_flush_failed_in_a_killed_program_survives_a_flat_battery(
+    phone: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_store, "journal_mode", lambda _version: "WAL")
+    path = phone.folder / "field.db"
+    first = Store(path)
+    phone.judge = fail_syncs
+    with pytest.raises(StorageFullError), first.write() as saving:
+        saving.keep("name", "refused")
+    phone.judge = let_go
+    phone.restart(None)
+    first.close()
+    second = Store(path)
+    with second.write() as saving:
+        saving.keep("other", "saved")
+    moment = phone.tree.copy()
+    second.close()
+    for dice in DICE:
+        phone.restart_from(moment, dice)
+        third = Store(path)
+        with third.read() as reading:
+            found = reading.value("other")
+        third.close()
+        assert found == "saved"

@@ -20,6 +20,7 @@ from fieldstamp._errors import (
 )
 from fieldstamp._schema import STEPS
 from fieldstamp._system import FileLock, flush_leftovers
+from fieldstamp._wal import cut_off_failed, wal_of
 
 Row = tuple[Any, ...]
 Made = TypeVar("Made")
@@ -168,7 +169,17 @@ class Store:
                 self._is_doubtful = True
                 with contextlib.suppress(sqlite3.DatabaseError):
                     self._settle()
+                if self._is_doubtful and wal_of(self.path).exists():
+                    with contextlib.suppress(sqlite3.DatabaseError, OSError):
+                        self._cut_off_failed()
             raise
+
+    def _cut_off_failed(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            cut_off_failed(self.path)
+        finally:
+            self._connection.execute("ROLLBACK")
 
     def _settle(self) -> None:
         """P1: a commit of which only the last flush failed is there until the power goes. Another
