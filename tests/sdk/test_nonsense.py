@@ -275,3 +275,58 @@ def test_saving_asks_no_network_for_what_a_schema_points_at(client: Client, offi
         assert routine(client)
         with pytest.raises(BlockingIOError):
             elsewhere.accept()
+
+
+def blocked(_request: Request) -> Response:
+    """What a filter on the way says of a text or a picture that it takes for an attack."""
+    return Response(status=403, headers={"content-type": "text/html"}, body=b"<html>")
+
+
+def test_p8_a_photo_that_something_on_the_way_refuses_keeps_no_other_one(
+    client: Client, office: Office
+) -> None:
+    for content in (b"select * from", b"second", b"third"):
+        client.attach(routine(client), content)
+    office.before.append(
+        lambda request: blocked(request) if request.body == b"select * from" else None
+    )
+    report = client.sync().run()
+    assert (report.reason, report.photos_verified, report.pending) == ("portal", 2, 1)
+    [item] = client.outbox()
+    assert "between" in item.reason
+    office.before.clear()
+    assert client.sync().run().synced
+
+
+def test_p8_a_change_that_something_on_the_way_refuses_is_set_aside_alone(
+    client: Client, office: Office
+) -> None:
+    for note in ("fine", "select * from", "fine, too"):
+        client.create("visit", {"purpose": "routine", "note": note})
+    office.before.append(
+        lambda request: blocked(request) if b"select * from" in inflated(request) else None
+    )
+    for _ in range(3):
+        assert not client.sync().run().synced
+    [item] = client.outbox()
+    assert (item.state, len(office.mutations)) == ("aside", 2)
+    assert "between" in item.reason
+    office.before.clear()
+    assert client.sync().run().synced
+
+
+def test_p8_a_portal_that_comes_up_in_the_middle_sets_nothing_aside(
+    client: Client, office: Office
+) -> None:
+    routine(client)
+    there = {"up": False}
+
+    def portal(request: Request) -> Response | None:
+        there["up"] = there["up"] or request.url.endswith("/push")
+        return blocked(request) if there["up"] else None
+
+    office.before.append(portal)
+    for _ in range(5):
+        there["up"] = False
+        assert client.sync().run().reason == "portal"
+    assert [item.state for item in client.outbox()] == ["ready"]

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from fieldstamp import _answers, _outbox, _wire
-from fieldstamp._errors import FieldstampError, RefusedError, ServerFailedError
+from fieldstamp._errors import FieldstampError, PortalError, RefusedError, ServerFailedError
 from fieldstamp._outbox import Ready, Settled
 from fieldstamp._ports import Clock
 from fieldstamp._session import Session, server_key
@@ -67,7 +67,7 @@ class Push:
             batch = batches.popleft()
             try:
                 yield self._push_one(batch)
-            except (RefusedError, ServerFailedError) as error:
+            except (PortalError, RefusedError, ServerFailedError) as error:
                 batches.extendleft(reversed(self._split(batch, error)))
 
     def _push_one(self, batch: list[Ready]) -> Settled:
@@ -107,12 +107,16 @@ class Push:
         self._failures += 1
         if self._failures > _MOST_FAILURES:
             raise error
-        if isinstance(error, ServerFailedError) and not self._is_poisoned():
+        if not isinstance(error, RefusedError) and not self._is_poisoned():
             raise error
+        if isinstance(error, PortalError):
+            # What stands between refuses these bytes where the server itself can be reached.
+            _answers.read_hello(self._session.call("GET", "/v1/sync/hello"))
         if len(batch) > 1:
             half = len(batch) // 2
             return [batch[:half], batch[half:]]
-        problem = {"code": error.code, "title": str(error), "action": error.action}
+        code = "blocked" if isinstance(error, PortalError) else error.code
+        problem = {"code": code, "title": str(error), "action": error.action}
         with self._store.write() as transaction:
             _outbox.set_aside(transaction, batch[0], problem)
             transaction.keep("tried_alone", batch[0].n)

@@ -166,6 +166,7 @@ class Syncer:
         for step in lanes.run(self._sender.steps(upload) for upload in due):
             done += step.done
             yield replace(step, done=done, total=len(due))
+        self._tally.problems += self._sender.blocked
         with self._store.read() as transaction:
             left = {(upload.record, upload.part) for upload in _uploads.due(transaction)}
         gone = [u for u in due if (u.record, u.part) not in left and u.part == "original"]

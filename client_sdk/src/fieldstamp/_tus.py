@@ -23,7 +23,7 @@ from fieldstamp._errors import (
 )
 from fieldstamp._lanes import Steps
 from fieldstamp._ports import Clock, Request, Response
-from fieldstamp._session import Session
+from fieldstamp._session import Exchange, Session
 from fieldstamp._store import Store
 from fieldstamp._uploads import Upload
 from fieldstamp._values import Progress
@@ -66,6 +66,7 @@ class Sender:
         self._blobs = blobs
         self._clock = clock
         self._new_key = new_key
+        self.blocked: list[PortalError] = []
         self._chunk = FIRST_CHUNK
         self._largest = LARGEST
 
@@ -82,9 +83,23 @@ class Sender:
             return
         except LoginNeededError:
             raise
+        except PortalError as error:
+            yield from self._need_server(error)
+            self.blocked.append(error)
+            self._mark(upload, state="ready", problem={"code": "blocked"})
         except (RefusedError, ServerFailedError) as error:
             problem = {"code": error.code, "title": str(error), "action": error.action}
             self._mark(upload, state="ready", problem=problem)
+
+    def _need_server(self, error: PortalError) -> Exchange:
+        """P8: raises ``error`` unless the server can be reached: then what stands between refuses
+        this one file, and others get through."""
+        response = yield from self._session.exchange("GET", _HELLO, headers={})
+        try:
+            _answers.read_hello(_answers.body_of(response))
+        except PortalError:
+            raise error from None
+        return response
 
     def _need_whole(self, upload: Upload) -> None:
         """Raises _StoppedError where the bytes are not those that were saved."""

@@ -83,6 +83,12 @@ WORDS = {
         "请稍后再次同步。",
         "Sync again later.",
     ),
+    "blocked": Words(
+        "途中的网络设备拒绝了此内容",
+        "something between this device and the server refuses it",
+        "请换一个网络再次同步；如仍存在请上报，内容已保留。",
+        "Sync again on another network. If it stays, report it; it is kept.",
+    ),
     "damaged": Words(
         "本机文件与封存时不一致",
         "the file on this device no longer has the bytes that were sealed",
