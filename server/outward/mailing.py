@@ -15,6 +15,7 @@ import orjson
 
 from server.clock import Clock, from_wire
 from server.errors import Words
+from server.outward.posting import RUN_SECONDS
 from server.outward.reports import Letter, Report
 from server.sync.kinds import Registry
 
@@ -34,12 +35,15 @@ def send_all(
     smtp_url: str, sender: str, clock: Clock, registry: Registry, letters: Sequence[Letter]
 ) -> list[Report]:
     """Sends ``letters`` over one connection; a report of each that was tried."""
+    end = clock.monotonic() + RUN_SECONDS
     reports: list[Report] = []
     try:
         with _connected(smtp_url) as server:
             for letter in letters:
                 notice = write_notice(letter, registry, clock, sender)
                 reports.append(_send(server, letter, notice))
+                if clock.monotonic() > end:
+                    break
     except (OSError, smtplib.SMTPException) as error:
         untried = letters[len(reports) :]
         reports += [_failed(letter, type(error).__name__) for letter in untried]
@@ -75,6 +79,8 @@ def _send(server: smtplib.SMTP, letter: Letter, notice: EmailMessage) -> Report:
         return _refused(letter, code)
     except smtplib.SMTPDataError as refusal:
         return _refused(letter, refusal.smtp_code)
+    except smtplib.SMTPNotSupportedError as refusal:  # an address in letters it does not know
+        return _failed(letter, type(refusal).__name__)
     return Report(delivery=letter.delivery, arrived=True, answer="SMTP 250")
 
 
@@ -94,7 +100,8 @@ def write_notice(letter: Letter, registry: Registry, clock: Clock, sender: str) 
     kind = registry.get(data["kind"])
     spoken = "zh-CN" if language.startswith("zh") else "en"
     name = kind.title[spoken] if kind else data["kind"]
-    headline = f"{name} {data['number']}: {HEADLINES[body['type']].say(language)}"
+    number = " ".join(data["number"].split())  # P8: a header of several lines would be refused
+    headline = f"{name} {number}: {HEADLINES[body['type']].say(language)}"
     notice = EmailMessage()
     notice["Subject"] = headline
     notice["From"] = sender

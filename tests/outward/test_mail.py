@@ -1,6 +1,6 @@
 """Notices by e-mail, to a real mail server on loopback."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -16,15 +16,18 @@ from server.casework.absences import note_absence
 from server.casework.tables import Item
 from server.db import transaction
 from server.errors import Problem
+from server.outward.posting import RUN_SECONDS
 from server.outward.tables import Delivery
 from server.people import addressees, users
 from server.people.principal import Role
 from server.people.tables import User
 from server.settings import Settings
+from server.work.rounds import run_pending
+from tests.domain.records import receipt
 from tests.live import free_port
 from tests.outward.receivers import Receiver
 from tests.outward.site import Site
-from tests.until import LIMIT_SECONDS
+from tests.until import LIMIT_SECONDS, until
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
@@ -37,6 +40,8 @@ class Postbox:
     notices: list[EmailMessage] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     logins: list[str] = field(default_factory=list)
+    taken: Callable[[], object] = lambda: None
+    """Called with each notice that it takes."""
 
     async def handle_RCPT(  # noqa: N802 -- the library's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _more: list[str]
@@ -62,6 +67,7 @@ class Postbox:
         read = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(read, EmailMessage)
         self.notices.append(read)
+        self.taken()
         return "250 OK"
 
     @property
@@ -81,6 +87,7 @@ def postbox() -> Iterator[Postbox]:
         auth_require_tls=False,
         authenticator=box.authenticate,
         ready_timeout=LIMIT_SECONDS,
+        enable_SMTPUTF8=False,
     )
     controller.start()
     yield box
@@ -191,6 +198,39 @@ def test_p8_an_address_that_is_refused_holds_up_no_other(site: Site, postbox: Po
     assert postbox.told == ["wang@example.com"]
     answers = {one.answer for one in site.store.scalars(select(Delivery))}
     assert answers == {"SMTP 250", "SMTP 550"}
+
+
+@pytest.mark.usefixtures("managers")
+def test_p8_an_address_that_the_mail_server_cannot_write_holds_up_no_other(
+    site: Site, postbox: Postbox
+) -> None:
+    site.company.user(Role.REGION_MANAGER, "shanghai", email="张@example.com")
+    for _ in range(3):
+        site.receipt()
+    site.work()
+    assert sorted(postbox.told) == ["smith@example.com"] * 3 + ["wang@example.com"] * 3
+
+
+@pytest.mark.usefixtures("managers")
+def test_p8_a_number_of_several_lines_holds_up_no_notice(site: Site, postbox: Postbox) -> None:
+    site.desk.create(site.rep, "receipt", **receipt(number="1\u20282\n3"))
+    site.work()
+    subjects = {str(notice["Subject"]) for notice in postbox.notices}
+    assert subjects == {"Receipt 1 2 3: New case", "票据 1 2 3: 新案件"}
+
+
+@pytest.mark.usefixtures("managers")
+def test_p8_a_slow_mail_server_is_left_before_its_letters_are_due_to_another_worker(
+    site: Site, postbox: Postbox
+) -> None:
+    postbox.taken = lambda: site.clock.advance(seconds=RUN_SECONDS + 1)
+    site.receipt()
+    run_pending(site.app)
+    until(lambda: all(flight.run.done() for flight in site.outward.flying.values()))
+    assert len(postbox.told) == 1
+    site.work()
+    site.after(seconds=10)
+    assert sorted(postbox.told) == ["smith@example.com", "wang@example.com"]
 
 
 @pytest.mark.usefixtures("managers")
