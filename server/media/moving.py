@@ -15,7 +15,7 @@ from server.db import transaction
 from server.media.blobs import WrongHash
 from server.media.disk import hash_pieces, read_pieces
 from server.media.engine import Media
-from server.media.rehash import Fault, note_hashed
+from server.media.rehash import Fault, Refusals, note_hashed
 from server.media.resting import RestingBlobs
 from server.media.tables import Blob
 
@@ -43,14 +43,22 @@ class Faulty(Exception):
 def move_blobs(session: Session, media: Media, *, before: datetime, limit: int = 50) -> int:
     """Brings blobs that were placed ``before`` to rest; how many. None without a bucket.
 
-    Raises ``OSError`` where the bucket is out of order: try again later.
+    Raises ``OSError`` where the bucket takes none of them: try again later.
     """
     if not isinstance(media.originals, RestingBlobs):
         return 0
     due = (Blob.place.in_(ON_THE_WAY), Blob.placed_at <= before, Blob.fault.is_(None))
     wanted = select(Blob.sha256, Blob.bytes, Blob.place).where(*due)
     rows = session.execute(wanted.order_by(Blob.placed_at).limit(limit)).all()
-    return sum(_move(session, media, media.originals, Moved(*row)) for row in rows)
+    moved, refusals = 0, Refusals(media.clock)
+    for row in rows:
+        with refusals.passed_over():
+            moved += _move(session, media, media.originals, Moved(*row))
+        if refusals.are_enough():
+            break
+    if refusals.first and not moved:
+        raise refusals.first
+    return moved
 
 
 def _move(session: Session, media: Media, stores: RestingBlobs, blob: Moved) -> bool:

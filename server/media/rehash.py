@@ -3,6 +3,8 @@
 A photo whose bytes are gone or have changed says so in its record, for a person with a backup.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 
@@ -10,6 +12,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from server.clock import Clock
 from server.db import transaction
 from server.media.blobs import BlobStore
 from server.media.disk import hash_pieces, read_pieces
@@ -20,7 +23,32 @@ from server.media.tables import Blob
 Fault = Literal["missing", "differs"]
 MOST_BLOBS = 500
 
+PATIENCE_SECONDS = 5.0
+"""A bucket that answers nobody costs so much of a round, and not that for each of its objects."""
+
 log = structlog.get_logger()
+
+
+class Refusals:
+    """P8: one that a store does not give or take stops no other, unless it keeps all waiting."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.first: OSError | None = None
+        self._clock = clock
+        self._began = clock.monotonic()
+
+    @contextmanager
+    def passed_over(self) -> Iterator[None]:
+        """Goes on behind an ``OSError``, of which the first is kept."""
+        try:
+            yield
+        except OSError as error:
+            self.first = self.first or error
+
+    def are_enough(self) -> bool:
+        """Whether to come again later."""
+        late = self._clock.monotonic() - self._began >= PATIENCE_SECONDS
+        return self.first is not None and late
 
 
 def rehash_blobs(
@@ -34,20 +62,17 @@ def rehash_blobs(
     wanted = select(Blob.sha256, Blob.bytes).where(Blob.hashed_at <= before)
     rows = session.execute(wanted.order_by(Blob.hashed_at).limit(MOST_BLOBS)).all()
     found: dict[str, Fault | None] = {}
-    left, failure = most_bytes, None
+    left, refusals = most_bytes, Refusals(media.clock)
     for sha256, size in rows:
-        if left <= 0:
+        if left <= 0 or refusals.are_enough():
             break
         left -= size
         session.rollback()  # no connection is held while bytes are read
-        try:
+        with refusals.passed_over():
             found[sha256] = _look(media.originals, sha256)
-        except OSError as error:  # P8: one that cannot be reached stops none of the others
-            failure = error
-            continue
-        note_hashed(session, media, sha256, found[sha256])
-    if failure and not found:
-        raise failure
+            note_hashed(session, media, sha256, found[sha256])
+    if refusals.first and not found:
+        raise refusals.first
     return found
 
 

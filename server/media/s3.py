@@ -6,6 +6,7 @@ that name is. Keys are found the way the library finds them: environment, file, 
 
 import base64
 import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ class S3Blobs:
         # An empty object has no range at all.
         wish = {"Range": f"bytes={start}-{last}"} if start or stop is not None else {}
         with _told_apart():
-            return cast("BinaryIO", self._client.get_object(**self._at(sha256), **wish)["Body"])
+            body = self._client.get_object(**self._at(sha256), **wish)["Body"]
+        return cast("BinaryIO", io.BufferedReader(_Body(body)))
 
     def head(self, sha256: str) -> int | None:
         """How many bytes the object has; None where there is no such object."""
@@ -177,6 +179,29 @@ class S3Blobs:
             **upload, PartNumber=number, Body=piece, ChecksumSHA256=checksum
         )
         return str(answer["ETag"])
+
+
+class _Body(io.RawIOBase):
+    """An object as it comes; a line that breaks is told like a bucket that does not answer."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fills ``buffer`` as far as something has come."""
+        with _told_apart():
+            piece = self._body.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._body.close()
+        super().close()
 
 
 def _checksum(digest: bytes) -> str:

@@ -1,5 +1,7 @@
 """Picks up what a lost wake-up or a killed process left behind."""
 
+from collections.abc import Sequence
+
 import structlog
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
@@ -19,6 +21,8 @@ from server.media.uploads import (
 
 WAITS = and_(Upload.state.in_(UNFINISHED), or_(Upload.state == "open", Upload.partial))
 """Uploads that are not at their end, or wait to be joined."""
+CHUNK = 500
+"""Part files that one statement asks about: there may be many thousands, in every round."""
 log = structlog.get_logger()
 
 
@@ -67,11 +71,20 @@ def clear_parts(session: Session, media: Media) -> int:
 
     Those of uploads that nobody knows (any more, after a restore) are set aside when they are old.
     """
-    return sum(_is_cleared(session, media, name) for name in media.parts.list())
+    names = media.parts.list()
+    return sum(
+        _clear(session, media, names[start : start + CHUNK])
+        for start in range(0, len(names), CHUNK)
+    )
 
 
-def _is_cleared(session: Session, media: Media, name: str) -> bool:
-    state = session.scalar(select(Upload.state).where(Upload.id == name))
+def _clear(session: Session, media: Media, names: Sequence[str]) -> int:
+    found = session.execute(select(Upload.id, Upload.state).where(Upload.id.in_(names)))
+    states = {row.id: row.state for row in found}
+    return sum(_is_cleared(media, name, states.get(name)) for name in names)
+
+
+def _is_cleared(media: Media, name: str, state: str | None) -> bool:
     if state in {"verified", "gone"}:
         media.parts.remove(name)
     elif state == "refused" or (state is None and _is_old(media, name)):

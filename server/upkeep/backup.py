@@ -16,6 +16,8 @@ from server.upkeep.manifest import BackupFault, FileList, Manifest, write_manife
 
 KEYS = ("secret.key", "server.key")
 BLOBS, PICTURES = "blobs", "pictures"
+MOST_REFUSALS = 3
+"""After so many the bucket is asked no more: each of them may have taken its time."""
 
 
 def create(
@@ -30,7 +32,8 @@ def create(
 
     Every photo of which the copied database says that it is here is copied after it, so that no
     row of a backup lacks its bytes; but for those that rest in the bucket ``at_rest``, which are
-    looked for there. Raises :class:`BackupFault`.
+    looked for there. P6: a bucket that does not answer stops no backup; what was not found counts
+    as missing. Raises :class:`BackupFault`.
     """
     if folder.exists() and any(folder.iterdir()):
         raise BackupFault(f"{folder} is not empty.")
@@ -41,7 +44,7 @@ def create(
     files = FileList(folder)
     _list_dump(folder, files)
     absent = _copy_blobs(settings.data / BLOBS, folder / BLOBS, contents.originals, files)
-    missing = [name for name in absent if at_rest is None or at_rest.head(name) is None]
+    missing = _missing(at_rest, absent)
     _copy_blobs(settings.data / PICTURES, folder / PICTURES, contents.pictures, files)
     _copy_keys(settings.data, folder, files)
     manifest = Manifest(
@@ -86,6 +89,20 @@ def _copy_blobs(source: Path, target: Path, names: Iterable[str], files: FileLis
             missing.append(name)
         else:
             files.add(place, name)  # M2: its name is its hash, and `check` takes it again
+    return missing
+
+
+def _missing(at_rest: BlobStore | None, names: Iterable[str]) -> list[str]:
+    missing, left = [], MOST_REFUSALS
+    for name in names:
+        found = None
+        if at_rest is not None and left:
+            try:
+                found = at_rest.head(name)
+            except OSError:
+                left -= 1
+        if found is None:
+            missing.append(name)
     return missing
 
 

@@ -17,6 +17,7 @@ from server.media.uploads import UploadStatus
 from server.services import Services
 from tests.company import FixedClock
 from tests.pictures import draw
+from tests.statements import counting
 from tests.uploads import UPLOADS, Carrier, carriers, metadata, sha256_of
 
 CONTENT = draw(900, 700)
@@ -120,3 +121,14 @@ def test_p8_an_upload_of_a_restored_store_whose_bytes_became_an_original_is_begu
         assert sweep.give_up_lost(db.session(), own.media.parts) == 1
     assert rep.head(url).status_code == 410
     assert rep.send(photo, CONTENT, upload="key").headers["Upload-State"] == "verified"
+
+
+def test_p8_a_round_asks_once_about_many_part_files(
+    app: Flask, rep: Carrier, own: Services
+) -> None:
+    photo = rep.declare(CONTENT)
+    for _ in range(5):
+        rep.patch(rep.begin(photo, len(CONTENT)), 0, CONTENT[:HALF])
+    with app.app_context(), counting(db.engine) as count:
+        assert sweep.clear_parts(db.session(), own.media) == 0
+    assert len([one for one in count.statements if one.startswith("SELECT")]) == 1
