@@ -256,6 +256,19 @@ def test_p8_nonsense_in_an_answer_raises_nothing_and_keeps_nobody_from_saving(
     assert len(office.mutations) == 3
 
 
+def test_p7_a_version_that_only_the_signed_statement_names_takes_the_edit_off(
+    client: Client, office: Office
+) -> None:
+    visit = routine(client)
+    office.script[visit] = lambda mutation: {
+        "outcome": "applied",
+        "ack": office.ack(mutation, "applied", 1),
+    }
+    office.pages = [{"items": [put(visit, {"purpose": "sale"}, version=2)]}]
+    assert client.sync().run().synced
+    assert (client.get(visit)["purpose"], client.get(visit).pending) == ("sale", False)
+
+
 @pytest.mark.parametrize("wrong", [["purpose"], "purpose", 7, {"purpose": 7}])
 def test_p8_a_refusal_that_cannot_be_read_is_shown_all_the_same(
     client: Client, office: Office, wrong: object

@@ -175,14 +175,15 @@ def _result(entry: _wire.JsonObject) -> Result:
     outcome = _text_or_none(entry.get("outcome"))
     if outcome not in _OUTCOMES:
         return Result(id=entry["id"], outcome=None, after_s=seconds(entry, "after"), raw=entry)
+    ack = _object(entry.get("ack"))
     return Result(
         id=entry["id"],
         outcome=outcome,
-        version=_whole(entry.get("version")),
+        version=_whole(entry.get("version", ack.get("version") if ack else None)),
         data=_whole_data(entry),
         data_version=_whole(entry.get("data_version")),
         problem=_problem(entry.get("problem")),
-        ack=_object(entry.get("ack")),
+        ack=ack,
         raw={name: value for name, value in entry.items() if name != "data"},
     )
 
@@ -212,8 +213,9 @@ def is_acknowledged(result: Result, *, digest: str, key: _seal.PublicKey) -> boo
         return (result.problem or {}).get("code") == "mutation_reused"
     stated = (ack.get("id"), ack.get("outcome"), ack.get("digest"))
     is_of_this = stated == (result.id, result.outcome, digest)
-    is_of_this = is_of_this and result.version in {None, _whole(ack.get("version"))}
-    return is_of_this and _seal.is_acknowledgement(ack, key)
+    # P7: an own edit stays laid over the record until this version is here.
+    is_signed = result.raw.get("version", ack.get("version")) == ack.get("version")
+    return is_of_this and is_signed and _seal.is_acknowledgement(ack, key)
 
 
 def read_photo_acks(body: _wire.JsonObject, key: _seal.PublicKey) -> list[_wire.JsonObject]:
