@@ -33,6 +33,7 @@ class Behaviour(TypedDict, total=False):
     machine: Machine
     is_closed: Callable[[Data], bool]
     claims: tuple[tuple[str, ...], ...]
+    amounts: frozenset[str]
     numbered: Callable[[str, int], str]
     findings: frozenset[str]
     summary: tuple[str, ...]

@@ -35,8 +35,8 @@ def for_bytes(view: View) -> View:
     @by_link
     @wraps(view)
     def guarded(link: Link, *args: Any, **kwargs: Any) -> Any:
-        own = services()
-        if own.clock.now() > link.expires_at + own.media.limits.lifetime:
+        own, now = services(), services().clock.now()
+        if now > link.over_at(now) + own.media.limits.lifetime:
             raise Problem("link_over")
         return view(link, *args, **kwargs)
 

@@ -85,13 +85,13 @@ def _page(link: Link, problem: Problem | None = None) -> Response:
 def _standing(link: Link, now: datetime) -> dict[str, Any]:
     """What the page says whether or not the term is over."""
     guest = rights.load_principal(db.session(), link.guest, device=None)
-    zone = ZoneInfo(guest.zone)
+    zone, over_at = ZoneInfo(guest.zone), link.over_at(now)
     return {
         "token": _token(),
-        "due": _local(link.expires_at, zone),
-        "due_at": to_wire(link.expires_at),
+        "due": _local(over_at, zone),
+        "due_at": to_wire(over_at),
         "now": to_wire(now),
-        "left": _left(link.expires_at - now),
+        "left": _left(over_at - now),
         "handed_in": [
             {"at": _local(from_wire(one.at), zone), "came": one}
             for one in queries.handed_in(db.session(), link)

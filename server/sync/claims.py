@@ -6,6 +6,7 @@ one; a record of its own, in the regions of both, names them to a person.
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from server.proof.encoding import sha256_hex
@@ -40,11 +41,18 @@ def _normalised(value: Any) -> str:
     return "".join(filter(str.isalnum, folded))
 
 
+def _said(kind: RecordKind, name: str, value: Any) -> str:
+    """What a field says for its key: an amount by what it is worth, all else as people mean it."""
+    if name in kind.amounts and value:
+        return f"{Decimal(value).normalize():f}"
+    return _normalised(value)
+
+
 def claims_of(kind: RecordKind, data: Data) -> frozenset[str]:
     """The claim keys of a record, hashed; one whose fields are not all filled in is none."""
     found: set[str] = set()
     for names in kind.claims:
-        parts = [_normalised(data.get(name)) for name in names]
+        parts = [_said(kind, name, data.get(name)) for name in names]
         if all(parts):
             found.add(sha256_hex("\n".join((kind.name, *names, *parts)).encode()))
     return frozenset(found)

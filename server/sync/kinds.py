@@ -162,6 +162,8 @@ class RecordKind:
     claims: tuple[tuple[str, ...], ...] = ()
     """K2: sets of fields by which two records of this kind are likely the same; the first to
     arrive holds such a key, a later one is flagged."""
+    amounts: frozenset[str] = frozenset()
+    """R1: fields of ``claims`` that are decimals, the same however many zeros they end with."""
     numbered: Callable[[str, int], str] | None = None
     """The field ``number`` of a new record, from its id and how many such numbers other records
     have already: no two records of the store have the same."""

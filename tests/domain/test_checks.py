@@ -245,5 +245,5 @@ def test_x11_who_signed_for_the_complainant_proves_nothing_as_a_witness() -> Non
     assert x11_statements([own, nobody, signed("w", "witness", "D")]) == ("w",)
     assert x11_statements([nobody, signed("w", "witness", None)]) == ("w",)
     accused = signed("x", "accused_dealer", "C")
-    assert x11_statements([own, accused], "C") == ("x",)
+    assert x11_statements([own, accused], {"C"}) == ("x",)
     assert x11_statements([own, accused]) == ()

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -151,13 +152,14 @@ def test_k6_what_was_not_said_of_a_licence_counts_as_the_policy_has_it() -> None
 
 def test_k6_a_renewal_waits_from_the_first_day_to_the_end_of_the_last_one() -> None:
     held = {"start": "2026-01-01", "end": "2026-12-31", "renew_from": "2026-09-30"}
-    span = rules.k6_renewal_span(held)
+    zone = ZoneInfo("Asia/Shanghai")
+    span = rules.k6_renewal_span(held, zone)
     assert span is not None
     since, term, warn = span
-    assert since.isoformat() == "2026-01-01T00:00:00+00:00"
+    assert since.isoformat() == "2025-12-31T16:00:00+00:00"
     assert (term, warn) == (timedelta(days=365), timedelta(days=93))
-    short = rules.k6_renewal_span({**held, "end": "2026-01-01", "renew_from": "2025-10-01"})
+    short = rules.k6_renewal_span({**held, "end": "2026-01-01", "renew_from": "2025-10-01"}, zone)
     assert short is not None
     assert short[1:] == (timedelta(days=1), timedelta(days=1))
-    assert rules.k6_renewal_span({**held, "renewal": "renewed"}) is None
-    assert rules.k6_renewal_span({**held, "ended_on": "2026-02-01"}) is None
+    assert rules.k6_renewal_span({**held, "renewal": "renewed"}, zone) is None
+    assert rules.k6_renewal_span({**held, "ended_on": "2026-02-01"}, zone) is None

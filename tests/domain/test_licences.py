@@ -111,8 +111,8 @@ def test_k6_a_licence_runs_a_year_and_its_renewal_waits_for_the_region_manager(
     assert (data["end"], data["renew_from"]) == ("2026-12-31", "2026-09-30")
     [work] = open_work(desk.company.store, [record])[record]
     assert (work.role, work.task) == (Role.REGION_MANAGER, "renew")
-    assert work.opened_at == datetime(2026, 1, 1, tzinfo=UTC)
-    assert work.due_at == datetime(2027, 1, 1, tzinfo=UTC)
+    assert work.opened_at == datetime(2025, 12, 31, 16, tzinfo=UTC)
+    assert work.due_at == datetime(2026, 12, 31, 16, tzinfo=UTC)
 
 
 @SQLITE
@@ -121,7 +121,7 @@ def test_k6_the_renewal_is_warned_of_three_months_before_the_end(
 ) -> None:
     desk.create(manager, "licence", **licence(desk, dealer(desk, manager)))
     renewals = select(Item.warn_at).where(Item.task == "renew")
-    assert desk.company.store.scalar(renewals) == "2026-09-30T00:00:00.000Z"
+    assert desk.company.store.scalar(renewals) == "2026-09-29T16:00:00.000Z"
 
 
 @pytest.mark.parametrize("answer", [{"renewal": "renewed"}, {"ended_on": "2026-05-01"}])

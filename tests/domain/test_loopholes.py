@@ -1,14 +1,22 @@
 """What the side that lost would look for: rules at the moments that nobody thought of."""
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import insert
 
 from server.casework.queries import open_work
+from server.db import transaction
+from server.domain.goods.tables import ProductRow
+from server.domain.links.actions import Wish, make_link
+from server.domain.links.queries import find_link
 from server.domain.review import actions
 from server.errors import Problem
-from server.people.principal import Role
+from server.people.principal import Principal, Role
+from server.sync.queries import children
 from tests.company import Company
 from tests.domain.disputes import HOUR
-from tests.domain.records import photo, signature
+from tests.domain.records import case, photo, receipt, signature
 from tests.domain.test_faults import hands, incident, report
 from tests.domain.test_penalties import SQLITE, Court
 
@@ -21,7 +29,7 @@ def court(company: Company) -> Court:
     return Court(company)
 
 
-def handle(court: Court, found: str, **values: str) -> None:
+def handle(court: Court, found: str, **values: str | None) -> None:
     """The market officer takes a case for herself, or stops its clock."""
     services, base = court.company.services, court.record(found).version
     store, officer = court.company.store, court.officer
@@ -189,3 +197,118 @@ def test_x4_an_unloading_of_which_nothing_is_said_lifts_no_limit(court: Court) -
     court.look()
     points = {one["point"]: one["value"] for one in court.data(found)["check_points"]}
     assert points["pieces"] != "unloaded"
+
+
+def test_r1_an_amount_is_the_same_however_it_is_written_and_no_other_by_its_digits(
+    court: Court,
+) -> None:
+    rep, other = court.rep(), court.rep("hangzhou")
+
+    def flags(sender: Principal, number: str, amount: str) -> list[str]:
+        made = court.create(sender, "receipt", **receipt(number=number, amount=amount))
+        return list(court.data(made)["flags"])
+
+    assert flags(rep, "N1", "100") == []
+    assert flags(other, "N1", "100.00") == ["claim_duplicate"]
+    assert flags(rep, "N2", "1.00") == flags(other, "N2", "100") == []
+    assert flags(rep, "N3", "0") == []
+    assert flags(other, "N3", "0.0") == ["claim_duplicate"]
+
+
+def test_x5_a_batch_that_is_named_later_has_its_twelve_hours_from_then(court: Court) -> None:
+    found = court.submitted()
+    lines = list(case()["lines"])
+
+    def name(batch: str) -> list[tuple[str, str, timedelta]]:
+        lines.append({**lines[0], "batch": batch})
+        court.patch(court.seller, found, lines=lines)
+        court.wait(hours=1)
+        court.look()
+        asked = children(court.company.store, found, "batch_trace")
+        (trace,) = (one.id for one in asked if one.data["batch"] == batch)
+        return court.waiting(trace)
+
+    court.look()
+    court.take(court.officer, found, "returned")
+    court.advance(hours=48)
+    assert name("B-2") == [("logistics_officer", "trace", 11 * HOUR)]
+    court.take(court.officer, found, "accepted")
+    court.advance(hours=20)
+    assert name("B-3") == [("logistics_officer", "trace", 11 * HOUR)]
+
+
+def points(court: Court, found: str) -> dict[str, tuple[str, str]]:
+    """Point → its value and its result."""
+    court.look()
+    check = court.data(found)["check_points"]
+    return {one["point"]: (one["value"], one["result"]) for one in check}
+
+
+def test_k6_x12_x13_what_a_dealer_was_allowed_counts_for_the_sub_dealer_that_is_accused(
+    court: Court,
+) -> None:
+    manager = court.on_device(Role.REGION_MANAGER, "shanghai")
+    above = court.create(court.seller, "customer", name="总经销", customer_type="dealer")
+    beneath = court.create(
+        court.seller, "customer", name="分销", customer_type="sub_dealer_main", dealer=above
+    )
+    found = court.submitted(accused_customer=beneath)
+    assert points(court, found)["not_licensed"] == ("", "yes")
+    span = {"start": "2026-01-01", "end": "2026-12-31"}
+    allowed = {"dealer": above, "regions": [court.market], "products": ["Tea"], **span}
+    court.create(manager, "licence", **allowed)
+    assert points(court, found)["not_licensed"] == ("Tea", "no")
+
+
+def test_k6_a_product_that_is_called_by_code_and_by_name_is_one(court: Court) -> None:
+    store = court.company.store
+    with transaction(store):
+        store.execute(insert(ProductRow), {"code": "T", "name_zh": "茶"})
+    manager = court.on_device(Role.REGION_MANAGER, "shanghai")
+    dealer = court.create(court.seller, "customer", name="总经销", customer_type="dealer")
+    span = {"start": "2026-01-01", "end": "2026-12-31"}
+    allowed = {"dealer": dealer, "regions": [court.market], "products": ["茶"], **span}
+    court.create(manager, "licence", **allowed)
+    line = case()["lines"][0]
+    lines = [{**line, "product": called} for called in ("T", "茶")]
+    found = court.submitted(lines=lines, accused_customer=dealer)
+    assert points(court, found)["not_licensed"] == ("T", "no")
+
+
+def test_x3_the_signature_of_whom_the_traces_accuse_counts_no_more(court: Court) -> None:
+    dealer = court.create(court.seller, "customer", name="王芳", customer_type="dealer")
+    found = court.find()
+    own = signature("affected_dealer", parent=found, customer=dealer)
+    court.create(court.seller, "signature", **own)
+    court.sign(found, "region_manager")
+    seen = court.record(found).version
+    court.server_writes(found, derived_accused=dealer)
+    assert court.data(found)["signed_by"] == ["region_manager"]
+    court.decide(court.officer, found, "returned", base=seen)
+    court.patch(court.seller, found, reason="补充")
+    assert court.state(found) == "unsigned"
+
+
+def test_x6_x8_a_link_is_not_over_while_the_clock_of_its_case_stands_still(court: Court) -> None:
+    store, services = court.company.store, court.company.services
+    found = court.submitted()
+    court.take(court.officer, found, "accepted", "notified")
+    due = services.clock.now() + 24 * HOUR
+    wish = Wish(purpose="rebuttal", record=found, expires_at=due, by=court.officer)
+    with transaction(store):
+        made = make_link(store, services.sync, wish)
+
+    def over_in() -> timedelta | None:
+        link, now = find_link(store, made.token), services.clock.now()
+        assert link is not None
+        return link.over_at(now) - now if link.is_open(now) else None
+
+    court.advance(hours=20)
+    handle(court, found, pause="authority")
+    court.advance(hours=10)
+    assert over_in() == 4 * HOUR
+    handle(court, found, pause=None)
+    court.advance(hours=4)
+    assert over_in() == timedelta(0)
+    court.advance(seconds=1)
+    assert over_in() is None

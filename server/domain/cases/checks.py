@@ -1,6 +1,6 @@
 """X4: the machine's check of a case, point by point. A person decides. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -75,15 +75,17 @@ class Known(Value, frozen=True):
     """X12: those that cover the find; None: nobody is accused yet."""
     licensed: tuple[str, ...] | None
     """K6: products found that the accused may sell there; None: nobody is accused yet."""
+    codes: Mapping[str, str] = {}
+    """What a line calls a product → its code, where the table has it."""
 
 
-def x11_statements(signatures: Iterable[Data], accused: str | None = None) -> tuple[str, ...]:
+def x11_statements(signatures: Iterable[Data], accused: Collection[str] = ()) -> tuple[str, ...]:
     """X11: the signed statements of direct participants and witnesses, and nobody else's.
 
     Who signed for the complainant's side is of that side, in whatever part it signs again.
     """
     standing = list(signatures)
-    own = {one.get("customer") for one in standing if one["part"] == COMPLAINANT} - {None, accused}
+    own = {one.get("customer") for one in standing if one["part"] == COMPLAINANT} - {None, *accused}
     return tuple(
         one["signature"]
         for one in standing
@@ -187,7 +189,7 @@ def _permit(known: Known) -> Point:
 def _licence(known: Known) -> Point:
     if known.licensed is None:
         return Point(point="not_licensed", rule="K6", result="unknown")
-    products = {line.product for line in known.lines}
+    products = {known.codes.get(line.product, line.product) for line in known.lines}
     result = _share_of(len(products) - len(known.licensed), len(products))
     return Point(
         point="not_licensed", rule="K6", value=", ".join(known.licensed)[:200], result=result

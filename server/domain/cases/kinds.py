@@ -16,8 +16,11 @@ SEES_CASES = MANAGERS | {
     Role.SALES_DIRECTOR,
     Role.GENERAL_MANAGER,
 }
-FINDINGS = frozenset({"traces", "sources", "derived_accused", "inside_centre", "check_points"})
-"""B2: what the worker writes. An answer of logistics is a person's: ``traces_answered``."""
+FINDINGS = frozenset(
+    {"traces", "sources", "derived_accused", "inside_centre", "check_points", "signed_by"}
+)
+"""B2: what the worker writes, or follows from that. An answer of logistics is a person's:
+``traces_answered``; so is a signature, which changes ``signatures``."""
 
 
 def cross_region_case_kind(policy: Policy) -> RecordKind:

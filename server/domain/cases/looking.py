@@ -17,16 +17,17 @@ from server.domain.cases.checks import (
 )
 from server.domain.cases.following import customer_name
 from server.domain.cases.machines import ANSWERED, IN_INTAKE
-from server.domain.cases.rules import REFUSED, x4_is_confirmed
+from server.domain.cases.queries import first_named
+from server.domain.cases.rules import REFUSED, x1_accused, x4_is_confirmed
 from server.domain.goods import queries as goods
 from server.domain.goods import rules as goods_rules
-from server.domain.goods.facts import Accusation, Answer, Find, Line, Sale, Share, Traced
+from server.domain.goods.facts import Answer, Find, Line, Sale, Share, Traced
 from server.ids import derive_id
 from server.people.centres import RegionTree, same_centre
 from server.policy import Policy
 from server.sync.kinds import Data, Registry
 from server.sync.queries import StoredRecord, children, find_record
-from server.values import Value
+from server.values import Value, replace
 
 SOUGHT = ("batch", "product", "market", "customer", "quantity", "unit")
 FOUND = ("sources", "derived_accused", "inside_centre", "check_points")
@@ -55,17 +56,21 @@ class Look:
     ) -> Iterator[tuple[str, Data]]:
         """X5: (id, fields) of one trace a batch that nobody has asked about; made again, the same.
 
-        Its clock began when the case was submitted.
+        Its clock began when the case was submitted, or named the batch later.
         """
         asked = {entry["trace"] for entry in case.data.get("traces", ())}
-        for batch in dict.fromkeys(line.batch for line in lines_of(case.data) if line.batch):
+        fresh: dict[str, str] = {}
+        for batch in (line.batch for line in lines_of(case.data) if line.batch):
             trace = derive_id(case.id, f"-{goods_rules.batch_key(batch)}")
-            if submitted_at is None or trace in asked:
-                continue
-            asked.add(trace)
-            proposed = list(self._proposed(batch))
-            made = {"case": case.id, "batch": batch, "asked_at": to_wire(submitted_at)}
-            yield trace, {**made, "proposed": proposed}
+            if trace not in asked:
+                fresh.setdefault(trace, batch)
+        if submitted_at is None or not fresh:
+            return
+        named = first_named(self.session, case.id)
+        for trace, batch in fresh.items():
+            since = max(submitted_at, named[goods_rules.batch_key(batch)])
+            made = {"case": case.id, "batch": batch, "asked_at": to_wire(since)}
+            yield trace, {**made, "proposed": list(self._proposed(batch))}
 
     def outdated_traces(
         self, traces: Iterable[StoredRecord]
@@ -88,11 +93,14 @@ class Look:
         names = {line["product"] for line in case.data["lines"]}
         products = goods.find_products(self.session, names)
         answers = list(self._answers(traces))
-        dealers = goods.dealers_above(self.session, [answer.customer for answer in answers])
+        named = case.data.get("accused_customer")
+        concerned = [answer.customer for answer in answers] + ([named] if named else [])
+        dealers = goods.dealers_above(self.session, concerned)
         traced = goods_rules.x5_traced(
             lines_of(case.data), answers, products=products, dealers=dealers
         )
-        found = self._findings(case, traced, products)
+        named = goods_rules.x13_dealer(named, dealers) if named else None
+        found = self._findings(case, traced, products, named=named)
         stood = {name: case.data[name] for name in FOUND if name in case.data}
         customers = {entry["customer"] for entry in _said(traces)} | {*dealers, *dealers.values()}
         customers |= {answer.customer for answer in answers} | _accused(case.data, found)
@@ -109,9 +117,15 @@ class Look:
         )
 
     def _findings(
-        self, case: StoredRecord, traced: tuple[Traced, ...], products: goods_rules.Products
+        self,
+        case: StoredRecord,
+        traced: tuple[Traced, ...],
+        products: goods_rules.Products,
+        *,
+        named: str | None,
     ) -> Data:
-        """The fields of the case that follow from where its goods came from."""
+        """The fields of the case that follow from where its goods came from; ``named``: who answers
+        for the accused that the form names."""
         accused = goods_rules.x5_accused(traced)
         sources = [
             {"dealer": share.dealer, "pieces": str(share.pieces), "possible": str(share.possible)}
@@ -126,8 +140,9 @@ class Look:
         }
         if case.data.get("state") not in IN_INTAKE:  # X4: what was decided on is frozen
             return {**told, "check_points": case.data.get("check_points")}
-        find = self._find(case.data, accused, products)
+        find = self._find(case.data, accused.dealer or named, products)
         known = self._known(case, traced=traced, shares=accused.shares, inside=inside, find=find)
+        known = replace(known, codes={name: product.code for name, product in products.items()})
         points = write_points(x4_check(known, self.policy.cases.least_pieces))
         return {**told, "check_points": with_overrides({**case.data, "check_points": points})}
 
@@ -148,7 +163,7 @@ class Look:
             shares=shares,
             is_answered=states == {ANSWERED},
             photos=self._photos(case),
-            statements=x11_statements(data.get("signatures", ()), data.get("accused_customer")),
+            statements=x11_statements(data.get("signatures", ()), x1_accused(data)),
             unloaded=bool(data.get("vehicle_unloading")),
             is_inside=inside,
             is_confirmed=x4_is_confirmed(data),
@@ -163,11 +178,8 @@ class Look:
                 found[photo.data.get("tag", "other")].append(photo.id)
         return {tag: tuple(photos) for tag, photos in found.items()}
 
-    def _find(
-        self, case: Data, accusation: Accusation, products: goods_rules.Products
-    ) -> Find | None:
+    def _find(self, case: Data, dealer: str | None, products: goods_rules.Products) -> Find | None:
         """X12, K6: what was found and whose it is; None: nobody is accused yet."""
-        dealer = accusation.dealer or case.get("accused_customer")
         if dealer is None:
             return None
         at = from_wire(case["found_at"])

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from server.casework.tables import Item
 from server.clock import from_wire
 from server.domain.cases.tables import CaseLook
-from server.sync.queries import StoredRecord, find_records
+from server.domain.goods.rules import batch_key
+from server.sync.queries import StoredRecord, find_records, history
 from server.values import Value
 
 CASE = "cross_region_case"
@@ -79,10 +80,21 @@ def cases_at_work(session: Session) -> tuple[str, ...]:
 
 
 def submitted_at(session: Session, cases: list[str]) -> Mapping[str, datetime]:
-    """X5: when the first intake of each of ``cases`` began."""
-    first = (
-        select(Item.record, func.min(Item.opened_at))
+    """X5: when the last intake of each of ``cases`` began."""
+    last = (
+        select(Item.record, func.max(Item.opened_at))
         .where(Item.record.in_(cases), Item.task == "intake")
         .group_by(Item.record)
     )
-    return {record: from_wire(at) for record, at in session.execute(first)}
+    return {record: from_wire(at) for record, at in session.execute(last)}
+
+
+def first_named(session: Session, case: str) -> Mapping[str, datetime]:
+    """X5: since when a case names each of its batches, as they are sought."""
+    since: dict[str, datetime] = {}
+    for version in history(session, case):
+        if "lines" in version.changed:
+            lines = version.changed["lines"][1]
+            named = {batch_key(line["batch"]) for line in lines if line.get("batch")}
+            since = {batch: since.get(batch, from_wire(version.at)) for batch in named}
+    return since

@@ -65,13 +65,19 @@ def x3_collect(case: Data, children: Iterable[Change]) -> list[dict[str, Any]]:
     return [standing[record] for record in sorted(standing)]
 
 
+def x1_accused(case: Data) -> frozenset[str]:
+    """X1, X5: whom the form accuses, and whom the traces do."""
+    named = (case.get(name) for name in ("accused_customer", "derived_accused"))
+    return frozenset(who for who in named if who)
+
+
 def x3_counting(case: Data, signatures: Iterable[Data]) -> list[str]:
     """X3: parts whose signatures count; the accused dealer's never does, whatever part it names."""
-    accused = case.get("accused_customer")
+    accused = x1_accused(case)
     parts = {
         entry["part"]
         for entry in signatures
-        if entry["part"] != ACCUSED and (accused is None or entry.get("customer") != accused)
+        if entry["part"] != ACCUSED and entry.get("customer") not in accused
     }
     return sorted(parts)
 

@@ -1,5 +1,7 @@
 """The kinds ``customer``, ``licence`` and ``permit``."""
 
+from zoneinfo import ZoneInfo
+
 from server.casework.items import OpenItem, Waits
 from server.domain.customers import rules
 from server.domain.customers.schemas import Customer, Licence, Permit
@@ -31,10 +33,10 @@ def customer_kind() -> RecordKind:
 
 def licence_kind(policy: Policy) -> RecordKind:
     """K6: what a dealer may sell where; its renewal waits for the region manager."""
-    limits = policy.licences
+    limits, zone = policy.licences, ZoneInfo(policy.cases.zone)
 
     def waits(change: Change) -> Waits:
-        span = None if change.withdrawn else rules.k6_renewal_span(change.after)
+        span = None if change.withdrawn else rules.k6_renewal_span(change.after, zone)
         if span is None:
             return ()
         since, term, warn = span

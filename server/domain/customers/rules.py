@@ -1,6 +1,6 @@
 """Where a customer belongs and whose it is; what a licence and a permit must say. Pure."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from server.domain.goods.rules import k6_end, k6_renew_from
 from server.people.principal import MANAGERS, Role
@@ -104,20 +104,22 @@ def k6_last_day(licence: Data, limits: Licences) -> date:
     return k6_end(date.fromisoformat(licence["start"]), limits.months)
 
 
-def k6_renewal_span(licence: Data) -> tuple[datetime, timedelta, timedelta] | None:
-    """K6: from when, for how long, and how long before its end the renewal waits for somebody.
+def k6_renewal_span(licence: Data, zone: tzinfo) -> tuple[datetime, timedelta, timedelta] | None:
+    """K6: from when, for how long, and how long before its end the renewal waits for somebody; its
+    days are those of ``zone``.
 
     None where it was answered, or the licence was ended.
     """
     if "renewal" in licence or "ended_on" in licence:
         return None
-    start, renew = (_midnight(licence[name]) for name in ("start", "renew_from"))
-    over = _midnight(licence["end"]) + timedelta(days=1)
+    behind = date.fromisoformat(licence["end"]) + timedelta(days=1)
+    days = (licence["start"], licence["renew_from"], behind.isoformat())
+    start, renew, over = (_midnight(day, zone) for day in days)
     return start, over - start, min(over - renew, over - start)
 
 
-def _midnight(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+def _midnight(day: str, zone: tzinfo) -> datetime:
+    return datetime.combine(date.fromisoformat(day), time(), zone).astimezone(UTC)
 
 
 def x12_check(change: Change, dealer: Data | None) -> FieldErrors:

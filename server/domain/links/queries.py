@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -33,10 +33,16 @@ class Link:
     made_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    left: timedelta | None
+    """X8: how long the clock that it runs by has left while that stands still; None: it runs."""
+
+    def over_at(self, now: datetime) -> datetime:
+        """X6: when it is over, if the clock that it runs by goes on now where it stands still."""
+        return self.expires_at if self.left is None else now + self.left
 
     def is_open(self, now: datetime) -> bool:
         """X6: whether something can be handed in."""
-        return x6_is_open(self.expires_at, self.revoked_at, now)
+        return x6_is_open(self.over_at(now), self.revoked_at, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +174,7 @@ def expiry(
 def _link(session: Session, row: CaseLink) -> Link:
     purpose = PURPOSES[row.purpose]
     over = {"made_at": row.made_at, "expires_at": row.expires_at}
+    expires_at = expiry(session, purpose, row.record, **over)
     return Link(
         id=row.id,
         purpose=purpose,
@@ -175,9 +182,21 @@ def _link(session: Session, row: CaseLink) -> Link:
         guest=row.guest,
         made_by=row.made_by,
         made_at=row.made_at,
-        expires_at=expiry(session, purpose, row.record, **over),
+        expires_at=expires_at,
         revoked_at=row.revoked_at,
+        left=_left(session, purpose, row.record, expires_at),
     )
+
+
+def _left(
+    session: Session, purpose: Purpose, record: str, expires_at: datetime
+) -> timedelta | None:
+    """X8: what the clock that is due at ``expires_at`` has left, where it stands still."""
+    for work in all_work(session, record):
+        mine = work.task == purpose.task and work.due_at == expires_at and work.closed_at is None
+        if mine and work.paused_at is not None and work.missed_at is None:
+            return work.due_at - work.paused_at
+    return None
 
 
 def _openings(session: Session, link: Link) -> tuple[Opening, ...]:

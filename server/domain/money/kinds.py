@@ -36,6 +36,7 @@ def receipt_kind(policy: Policy) -> RecordKind:
         derive=lambda change, _parent: derive_review(change),
         fold=reopen_on_evidence,
         claims=(("number", "seller", "amount"),),
+        amounts=frozenset({"amount"}),
         waits=waits,
         is_closed=is_decided,
         summary=("kind", "amount", "currency", "date", "seller"),
