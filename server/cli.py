@@ -67,7 +67,9 @@ def http() -> None:
 
 @cli.command()
 def work() -> None:
-    """Work in the background only: pictures, sweeps, notices."""
+    """Work in the background only: pictures, sweeps, notices; the store must be up to date."""
+    with opened(by_its_policy=False):
+        pass  # it would try again for ever, a fault a second
     run_worker(create_app())
 
 

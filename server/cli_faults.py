@@ -4,7 +4,7 @@ import errno
 
 import msgspec
 from alembic.util import CommandError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from server.errors import Problem, say_field
 from server.journal.lines import JournalFault
@@ -38,7 +38,7 @@ def explain(error: Exception) -> str | None:
             return f"A setting is wrong: {error}"
         case CommandError():
             return NEWER
-        case OperationalError():
+        case DBAPIError() if isinstance(error, OperationalError) or _is_forbidden(error):
             reason = str(error.orig or error).strip()
             return f"The database cannot be used: {reason}\nThe setting `database` names it."
         case Problem():
@@ -46,6 +46,11 @@ def explain(error: Exception) -> str | None:
         case OSError():
             return _say_machine(error)
     return str(error) if isinstance(error, SAID) else None
+
+
+def _is_forbidden(error: DBAPIError) -> bool:
+    """Whether PostgreSQL says that the role lacks a right."""
+    return getattr(error.orig, "sqlstate", None) == "42501"
 
 
 def _say_problem(problem: Problem) -> str:

@@ -186,7 +186,7 @@ def position_near(chance: Random, market: Place) -> dict[str, Any]:
 
 
 def invent_master_data(today: date, seed: int = SEED) -> dict[str, Any]:
-    """Products, batches and shipments, which the server has no kinds for yet."""
+    """Products, batches and shipments, as a file beside the store."""
     chance = Random(seed)  # noqa: S311 - the same goods each time, not a secret
     batches = [
         {

@@ -9,9 +9,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "fresh": (
         "数据位于 {folder}；每次演示都从头开始。产品、批号和发货记录见其中的 master.json，"
-        "系统尚无对应的记录类型。",
+        "演示未将其导入。",
         "Its data is in {folder}; each demonstration starts afresh there. Products, batches and"
-        " shipments are in master.json there: the server has no kinds for them yet.",
+        " shipments are in master.json there; the demonstration does not import them.",
     ),
     "offline": (
         "{devices} 台设备离线工作：拜访、报告、票据、窜货查证、照片和签名。",

@@ -126,7 +126,8 @@ def test_a_command_where_no_store_is_makes_none_and_says_where_it_looked(
     type_words: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for words in (("user", "list"), ("db", "check"), ("backup", "create", str(tmp_path / "new"))):
+    new = str(tmp_path / "new")
+    for words in (("user", "list"), ("db", "check"), ("work",), ("backup", "create", new)):
         type_words(*words)
         said = capsys.readouterr().err
         assert str(tmp_path / "installation" / "fieldstamp.sqlite") in said

@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import hmac
+import re
+import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -17,6 +20,7 @@ from server.outward import delivering, hooks, signing
 from server.outward.backoff import LONGEST, next_try
 from server.outward.tables import Delivery, Hook
 from server.work.rounds import run_pending
+from tests.meta.source import ROOT
 from tests.outward.receivers import Receiver
 from tests.outward.site import Site
 from tests.stores import copy_of, put_back, start_again
@@ -39,6 +43,21 @@ def test_the_signature_is_that_of_the_published_example() -> None:
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     said = signing.sign(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, '{"test": 2432232314}')
     assert said == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_a_receiver_that_copies_the_documented_check_knows_who_sent_what_and_when() -> None:
+    page = (ROOT / "docs" / "events.md").read_text("utf-8")
+    (written,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    known: dict[str, Any] = {}
+    exec(written, known)
+    secret, now = signing.write_secret(b"k" * signing.SECRET_BYTES), int(time.time())
+    for stamp, body, genuine in ((now, "酒", True), (now, "茶", False), (now - 400, "酒", False)):
+        headers = {
+            "webhook-id": "evt_1",
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": signing.sign(secret, "evt_1", stamp, "酒"),
+        }
+        assert known["is_genuine"](secret, headers, body.encode()) is genuine
 
 
 @on_sqlite
