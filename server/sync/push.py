@@ -48,6 +48,8 @@ class Envelope:
     writer: Sender = "device"
     late: frozenset[str] = frozenset()
     """Mutations that have waited as long as they may: a final outcome now."""
+    informed: frozenset[str] = frozenset()
+    """P1: mutations whose sender saw all that their record has, whatever it is numbered now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +195,7 @@ class _Pushing:
 
     def _decide(self, rows: Rows, loaded: Loaded, mutations: Sequence[Mutation]) -> "_Decided":
         now, sender = self.sync.clock.now(), self.envelope.sender
-        mutations = rebase(rows, loaded, mutations)
+        mutations = self._inform(loaded, rebase(rows, loaded, mutations))
         deciding = Deciding(
             batch=_batch(self.sync, self.envelope, loaded, at=to_wire(now)),
             loaded=loaded,
@@ -203,6 +205,13 @@ class _Pushing:
             late=self.envelope.late,
         )
         return _Decided(at=now, deciding=deciding, told=deciding.take(mutations))
+
+    def _inform(self, loaded: Loaded, mutations: list[Mutation]) -> list[Mutation]:
+        informed = self.envelope.informed & {m.id for m in mutations if m.record in loaded.heads}
+        return [
+            replace(m, base=loaded.heads[m.record].version) if m.id in informed else m
+            for m in mutations
+        ]
 
     def _run(self, mutations: Sequence[Mutation], foreseen: "_Decided | None") -> list[Told]:
         """Load, decide, write."""

@@ -134,7 +134,15 @@ def _decide(session: Session, sync: Sync, line: Line) -> list[str]:
     outcomes: list[str] = []
     for row in rows:
         sender = rights.load_principal(session, row["user"], device=None)
-        envelope = Envelope(sender=sender, writer=row["writer"])
-        [result] = push_batch(sync, session, envelope, [orjson.loads(row["body"])]).results
+        body = orjson.loads(row["body"])
+        informed = frozenset({row["id"]} if _saw_all(row["outcome"], body) else ())
+        envelope = Envelope(sender=sender, writer=row["writer"], informed=informed)
+        [result] = push_batch(sync, session, envelope, [body]).results
         outcomes.append(str(result.get("outcome", "retry")))
     return outcomes
+
+
+def _saw_all(outcome: str, body: dict[str, Any]) -> bool:
+    """P1, B2: whether nobody had written what its writer had not seen. What the store has of the
+    record by now came before it, from the backup or an earlier line, under whatever number."""
+    return outcome == "applied" or (outcome == "merged" and bool(body.get("strict")))

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, text
 
 from server.db import transaction
+from server.errors import Problem
 from server.journal.lines import JournalFault, Line
 from server.people.principal import Role
 from server.people.tables import Device, RoleGrant, User
@@ -123,6 +124,24 @@ def test_p6_a_store_put_back_takes_in_what_its_journal_has(
     grants = select(RoleGrant.role).where(RoleGrant.user == fresh.user)
     assert company.store.scalar(grants) == Role.SALES_MANAGER
     assert current_epoch(company.store) != running
+
+
+def test_p1_b2_decisions_that_follow_each_other_are_all_taken_in_again(
+    app: Flask, desk: Desk
+) -> None:
+    went, manager = a_visit(desk), desk.reviewer()
+    copy = copy_of(app, "before.sqlite")
+    for verdict in ("returned", "rejected", "accepted"):
+        desk.wait(minutes=1)
+        desk.decide(manager, went, verdict)
+    with pytest.raises(Problem, match="wrong_state"):
+        desk.decide(manager, went, "returned", base=2)
+    put_back(app, copy)
+    start_again(app)
+    told = desk.data(went)
+    assert (told["verdict"], told["state"]) == ("accepted", "accepted")
+    [kept] = kept_about(desk.company.store, went)
+    assert kept.data["lost"]["verdict"] == "returned"
 
 
 def test_p2_a_journal_that_was_taken_in_changes_nothing_the_next_time(

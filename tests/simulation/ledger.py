@@ -64,6 +64,12 @@ class Stored:
     result: str
     received_at: str
 
+    @property
+    def saw_all(self) -> bool:
+        """Whether nobody had written what its writer had not seen."""
+        is_strict = bool(json.loads(self.body).get("strict"))
+        return self.outcome == "applied" or (self.outcome == "merged" and is_strict)
+
 
 def _by_push(one: Stored) -> object:
     return (one.device, one.received_at) if one.writer == "device" else one.key
@@ -106,6 +112,8 @@ class Ledger:
         self._roster = Roster({}, frozenset())
         self._rosters: dict[str, Roster] = {}
         """Decision of the office → the rights of then: a journal brings back both in turn."""
+        self._informed: dict[str, bool] = {}
+        """Decision of the office → whether it had seen all that there was: so it has again."""
         self._then: Roster | None = None
         """While a journal is read: the rights that it has come to."""
         self._floor = 0
@@ -166,12 +174,15 @@ class Ledger:
         before it not."""
         first = batch[0]
         roster = self._rosters.setdefault(first.id, self._everybody())
-        self._then = roster if replays and first.writer != "device" else None
+        replayed = replays and first.writer != "device"
+        self._then = roster if replayed else None
+        informed = self._informed.setdefault(first.id, first.saw_all) and replayed
         revoked = first.device in self._revoked()
         sender = self._sender(first.user, first.writer, revoked=revoked)
         told = self._told(first.device)
         mutations = [json.loads(one.body) for one in batch]
-        self.model.arrive(mutations, sender, now=first.received_at, told=told)
+        known = frozenset({first.id} if informed else ())
+        self.model.arrive(mutations, sender, now=first.received_at, told=told, informed=known)
 
     @property
     def _now(self) -> str:

@@ -25,6 +25,8 @@ class Model:
         self.waiting: dict[str, tuple[Mutation, Sender]] = {}
         self.late: frozenset[str] = frozenset()
         """Mutations of the batch that have waited as long as they may."""
+        self.informed: frozenset[str] = frozenset()
+        """Mutations of a journal that had seen all that there was: so they have again (P1)."""
         self.looker: Looker | None = None
         """Whose batch it is: in whose eyes records moved away."""
         self.batch: frozenset[str] = frozenset()
@@ -50,9 +52,10 @@ class Model:
         now: str,
         told: Told | None = None,
         late: frozenset[str] = frozenset(),
+        informed: frozenset[str] = frozenset(),
     ) -> None:
         """A batch in its order; then what waited for it."""
-        state, self.late = self.state, late
+        state, self.late, self.informed = self.state, late, informed
         state.now = now
         state.look_around(sender, told)
         self.looker = (sender.user, told.device if told else None, sender.writer)
@@ -113,6 +116,9 @@ class Model:
     def _word(self, mutation: Mutation, sender: Sender) -> Said:
         """P5: what moved away from one device tells nothing of what another one has seen."""
         state = self.state
+        if mutation["id"] in self.informed and mutation["record"] in state.records:
+            newest = state.records[mutation["record"]].version
+            mutation = {**mutation, "base": newest, "epoch": state.epochs[-1]}
         own = self.looker == (sender.user, mutation.get("device"), sender.writer)
         if not own and mutation["id"] not in self.batch:
             state = replace(state, moved=frozenset(), open=frozenset())

@@ -167,15 +167,18 @@ def server_back(world: "World", device: Handset, chance: random.Random) -> None:
     decided = _decided_in_the_office(world)
     world.restart_server(lambda: _restore(world, kept.folder))
     world.checks.put_back(kept.known)
-    lost = decided - _decided_in_the_office(world)
+    stands = _decided_in_the_office(world)
+    lost = decided.keys() - stands.keys()
     hold("P3", not lost, f"no device has what the journal does not have: {sorted(lost)}")
+    undone = [one for one in decided if (decided[one], stands[one]) == ("applied", "conflict")]
+    hold("P1", not undone, f"nobody else had written, and yet they lost: {undone}")
     world.seen.note("fault", "server_put_back")
 
 
-def _decided_in_the_office(world: "World") -> set[str]:
+def _decided_in_the_office(world: "World") -> dict[str, str]:
+    """Decision → what became of it."""
     with world.checks.looking():
-        rows = world.checks.rows("SELECT id FROM mutation WHERE writer = 'office'")
-    return {name for (name,) in rows}
+        return dict(world.checks.rows("SELECT id, outcome FROM mutation WHERE writer = 'office'"))
 
 
 def _is_young(world: "World", kept: Backup) -> bool:
