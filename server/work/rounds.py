@@ -33,6 +33,9 @@ REHASHED_BYTES = 64 * 1024 * 1024
 STEP_SECONDS = 5.0
 """After so long what is left of many photos waits for the next round, and deadlines do not wait."""
 
+STUCK_SECONDS = 60.0
+"""The same where none of them could be looked into: no process or no store can be had."""
+
 log = structlog.get_logger()
 
 Step = Callable[[Session, Services], int]
@@ -45,9 +48,9 @@ def look_into_blobs(session: Session, services: Services) -> int:
     P8: one that fails stops no other, nor do many of them what else is due.
     """
     clock, done = services.clock, 0
-    until = clock.monotonic() + STEP_SECONDS
+    begun = clock.monotonic()
     for sha256 in list_unexamined(session):
-        if done and clock.monotonic() >= until:
+        if clock.monotonic() - begun >= (STEP_SECONDS if done else STUCK_SECONDS):
             break
         try:
             examine_blob(session, services.media, sha256)

@@ -20,6 +20,7 @@ from server.settings import Settings
 from server.work import rounds, worker
 from server.work.queue import JsonSerializer, open_queue, register, send_wake_up
 from server.work.worker import EveryFewSeconds
+from tests.company import FixedClock
 from tests.pictures import draw
 from tests.uploads import carriers
 
@@ -126,6 +127,24 @@ def test_p8_many_photos_hold_up_nothing_else_that_is_due(
     rounds.run_pending(app)
     with app.app_context():
         assert readable() == len(photos)
+
+
+def test_p8_photos_that_nobody_can_look_into_hold_up_no_deadline(
+    app: Flask, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [rep] = carriers(app)
+    for content in (b"a", b"b", b"c", b"d"):
+        rep.send(rep.declare(content), content)
+    tried: list[str] = []
+
+    def fail(_session: Session, _media: Media, sha256: str) -> None:
+        tried.append(sha256)
+        clock.advance(seconds=rounds.STUCK_SECONDS / 2)
+        raise OSError("no process can be had")
+
+    monkeypatch.setattr(rounds, "examine_blob", fail)
+    rounds.run_round(app)
+    assert len(tried) == 2
 
 
 def list_names(app: Flask) -> list[str]:
