@@ -10,7 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 from flask import Flask
 
-from fieldstamp import cli
+from fieldstamp import Client, cli
 from server.db import transaction
 from server.people import devices
 from server.people.tables import User
@@ -133,11 +133,49 @@ def test_what_is_wrong_is_said_with_the_field(shell: Shell, address: str, code: 
 def test_chinese_and_english_say_the_same(
     shell: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Client(str(tmp_path / "x.db")).close()
     assert cli.main(["status", "--store", str(tmp_path / "x.db"), "--lang", "zh-CN"]) == 0
     assert capsys.readouterr().out == "待发送：0 项更改，0 个文件\n未同步\n"
     assert cli.main(["sync", "--store", str(tmp_path / "x.db"), "--lang", "zh-CN"]) == 5
     assert "此设备尚未注册" in capsys.readouterr().out
     assert shell
+
+
+@pytest.mark.parametrize("word", ["status", "sync", "outbox"])
+def test_a_store_that_is_not_there_is_never_said_to_be_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    store = tmp_path / "mistyped.db"
+    assert cli.main([word, "--store", str(store), "--lang", "en"]) == 5
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert str(store) in said.err
+    assert not store.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [((), "--server URL is needed"), (("--server", "127.0.0.1:80"), "begins with https://")],
+)
+def test_a_login_without_a_usable_address_says_what_to_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    store = tmp_path / "cli.db"
+    assert cli.main(["login", "ABC", "--store", str(store), "--lang", "en", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not store.exists()
+
+
+def test_the_server_answers_in_the_language_of_the_command(
+    tmp_path: Path,
+    address: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    store = str(tmp_path / "cli.db")
+    assert cli.main(["login", "ABC", "--store", store, "--server", address]) == 1
+    assert "The code is wrong" in capsys.readouterr().err
 
 
 def test_wrong_usage_is_two() -> None:

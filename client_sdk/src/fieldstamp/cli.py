@@ -31,7 +31,12 @@ _EPILOG = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     given = _parser().parse_args(arguments)
-    given.lang = given.lang or os.environ.get("LANG", "en")
+    # The server is asked in one of the two, so that both speak the same.
+    chinese = _words.is_chinese(given.lang or os.environ.get("LANG", "en"))
+    given.lang = "zh-CN" if chinese else "en"
+    if wrong := _mistyped(given):
+        code, text = wrong
+        return _refuse(code, text, given)
     try:
         with _open(given) as client:
             return int(given.run(client, given))
@@ -150,6 +155,33 @@ def _photo(text: str) -> tuple[str, bytes]:
 def _open(given: argparse.Namespace) -> Client:
     transport = HttpTransport(allow_plain_http=given.allow_plain_http)
     return Client(given.store, server=given.server, transport=transport, language=given.lang)
+
+
+def _mistyped(given: argparse.Namespace) -> tuple[int, str] | None:
+    """Exit code and words where a store or an address is named that cannot be meant.
+
+    "Nothing to send" must not be said of a store that is another one than the rep's.
+    """
+    missing = not Path(given.store).exists()
+    if missing and given.run in {status, sync, outbox}:
+        zh = f"没有 {given.store} 这个数据文件：用 --store 指定，或先运行 fieldstamp login"
+        en = f"there is no store {given.store}: --store names it, fieldstamp login makes it"
+        return LOGIN, _pick(given, zh, en)
+    if missing and given.run is login and not given.server:
+        zh, en = "首次登录需要 --server 地址", "--server URL is needed at the first login"
+        return USAGE, _pick(given, zh, en)
+    if given.server and not given.server.startswith(("https://", "http://")):
+        zh, en = "地址须以 https:// 开头", "an address begins with https://"
+        return USAGE, f"{given.server}: {_pick(given, zh, en)}"
+    return None
+
+
+def _refuse(code: int, text: str, given: argparse.Namespace) -> int:
+    if given.json:
+        _write({"error": "usage", "message": text, "action": "", "fields": {}})
+    else:
+        sys.stderr.write(f"{text}\n")
+    return code
 
 
 def _fail(error: FieldstampError | OSError, given: argparse.Namespace) -> int:
