@@ -30,6 +30,17 @@ WORDS: Mapping[str, Words] = {
     ),
     "photos_arrived": Words("照片：服务器已收到 {0} / {1}", "Photos: {0} of {1} received"),
     "more": Words("期限内还可以补充提交。", "You may hand in more until the term ends."),
+    "trouble": Words(
+        "已保存在本机。暂时无法提交，将自动重试。请保持此页打开。",
+        "Saved on this phone. It cannot be handed in just now; it is tried again by itself. "
+        "Keep this page open.",
+    ),
+    "reading": Words("正在读取照片…", "Reading the photo…"),
+    "no_room": Words(
+        "本机空间不足，未加入：{0}。请先提交已选内容或清理空间，再重新选择。",
+        "There is no room on this phone; this was not added: {0}. Hand in what is chosen, "
+        "or make room, then choose it again.",
+    ),
     "saved": Words("已保存在本机，尚未提交。", "Saved on this phone. Not handed in yet."),
     "not_saved": Words(
         "本机无法保存草稿，请不要关闭此页。",
@@ -115,7 +126,8 @@ FOR_PURPOSES: Mapping[str, Mapping[str, Words]] = {
 FOR_SCRIPTS = (
     "days", "hours", "minutes", "remove", "number", "photos_arrived", "saved", "not_saved",
     "waiting", "sending", "sending_photo", "waiting_photos", "all_arrived", "photo_refused",
-    "photo_late", "too_big", "too_many_photos", "unreadable", "empty", "refused",
+    "photo_late", "trouble", "reading", "no_room", "too_big", "too_many_photos", "unreadable",
+    "empty", "refused",
 )  # fmt: skip
 """What the page's own script says."""
 

@@ -29,6 +29,18 @@ WOKEN = """async (place) => {
   dispatchEvent(new Event("online"));
   return Promise.race([woken, slept]);
 }"""
+SLOW = """() => {
+  const read = File.prototype.arrayBuffer;
+  const free = new Promise((resolve) => { window.readOn = resolve; });
+  File.prototype.arrayBuffer = async function () { await free; return read.call(this); };
+}"""
+FULL = """() => {
+  const put = IDBObjectStore.prototype.put;
+  IDBObjectStore.prototype.put = function (value, key) {
+    if (value instanceof Blob) throw new DOMException("full", "QuotaExceededError");
+    return put.call(this, value, key);
+  };
+}"""
 SMALL_TARGETS = """() => [...document.querySelectorAll("button, .button, nav a")]
   .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 43)
   .map((one) => one.outerHTML)"""
@@ -330,3 +342,93 @@ def test_x6_without_scripts_the_form_does_its_work(
     expect(page.locator(".number")).to_have_text(NUMBER)
     assert evidence(dispute) == [("没有脚本", ["verified"])]
     context.close()
+
+
+def test_p5_x6_a_login_page_between_refuses_no_photo(page: Page, dispute: Dispute) -> None:
+    between = [403, 200, 404]
+
+    def answer(route: Route) -> None:
+        if between:
+            route.fulfill(status=between.pop(), content_type="text/html", body="<p>Sign in</p>")
+        else:
+            route.continue_()
+
+    page.route("**/uploads", answer)
+    choose(page, draw())
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("status")).to_have_text("The server has received all of it.")
+    assert between == []
+    assert evidence(dispute) == [("", ["verified"])]
+
+
+def test_x6_a_server_in_trouble_is_said_and_asked_again(page: Page, dispute: Dispute) -> None:
+    trouble = {"status": 502, "content_type": "text/html", "body": "<p>Bad gateway</p>"}
+    page.route("**/hand-in", lambda route: route.fulfill(**trouble))
+    page.get_by_label("What you want to say").fill("patience")
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("status")).to_contain_text("it is tried again by itself")
+    assert evidence(dispute) == []
+    page.unroute("**/hand-in")
+    expect(page.get_by_role("status")).to_have_text("The server has received all of it.")
+    assert evidence(dispute) == [("patience", [])]
+
+
+def test_x6_what_one_page_hands_in_no_other_page_takes_away(
+    page: Page, phone: BrowserContext, dispute: Dispute
+) -> None:
+    page.get_by_label("What you want to say").fill("first")
+    choose(page, draw())
+    page.locator("#gallery").set_input_files(
+        {"name": "again.jpg", "mimeType": "image/jpeg", "buffer": draw()}
+    )
+    other = phone.new_page()
+    other.goto(page.url)
+    expect(other.locator("[data-chosen] li")).to_have_count(1)
+    page.route("**/hand-in", lambda route: route.abort("connectionreset"))
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("status")).to_contain_text("as soon as there is a network")
+    other.get_by_role("button", name="Remove slip0.jpg").click()
+    expect(other.locator("[data-chosen] li")).to_have_count(0)
+    page.unroute("**/hand-in")
+    expect(page.get_by_role("status")).to_have_text("The server has received all of it.")
+    assert evidence(dispute) == [("first", ["verified"])]
+
+
+def test_x6_words_typed_on_two_pages_are_both_kept(page: Page, phone: BrowserContext) -> None:
+    other = phone.new_page()
+    other.goto(page.url)
+    expect(other.get_by_label("What you want to say")).to_be_editable()
+    page.get_by_label("What you want to say").fill("typed here")
+    expect(page.get_by_role("status")).to_contain_text("Saved on this phone")
+    other.get_by_label("What you want to say").fill("typed there")
+    expect(other.get_by_label("What you want to say")).to_have_value("typed here\ntyped there")
+    page.reload()
+    expect(page.get_by_label("What you want to say")).to_have_value("typed here\ntyped there")
+
+
+def test_x6_a_photo_that_is_still_being_read_is_handed_in_with_the_rest(
+    page: Page, dispute: Dispute
+) -> None:
+    page.evaluate(SLOW)
+    file = {"name": "slip.jpg", "mimeType": "image/jpeg", "buffer": draw()}
+    page.locator("#gallery").set_input_files(file)
+    expect(page.get_by_role("status")).to_have_text("Reading the photo…")
+    page.get_by_label("What you want to say").fill("with a slip")
+    page.get_by_role("button", name="Hand in").click()
+    page.evaluate("() => window.readOn()")
+    expect(page.get_by_role("status")).to_have_text("The server has received all of it.")
+    assert evidence(dispute) == [("with a slip", ["verified"])]
+
+
+def test_x6_a_phone_without_room_says_which_photo_was_not_added(
+    page: Page, dispute: Dispute
+) -> None:
+    choose(page, draw())
+    page.evaluate(FULL)
+    file = {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": LONG}
+    page.locator("#gallery").set_input_files(file)
+    expect(page.get_by_role("alert")).to_contain_text("this was not added: large.jpg")
+    expect(page.locator("[data-chosen] li")).to_have_count(1)
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("status")).to_have_text("The server has received all of it.")
+    assert evidence(dispute) == [("", ["verified"])]

@@ -8,6 +8,10 @@ const NAME = "fieldstamp-links";
 const [ENTRIES, CONTENTS] = ["entries", "contents"];
 const EMPTY = { draft: { text: "", photos: [] }, parcels: [] };
 
+const isWanted = ({ draft, parcels }, id) => [draft, ...parcels].some(
+  ({ photos }) => photos.some((one) => one.id === id && !one.arrived),
+);
+
 const settled = (request) => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result);
   request.onerror = () => reject(request.error);
@@ -47,7 +51,8 @@ export class Drafts {
   /**
    * Changes the entry in one transaction, so that two pages of one link lose nothing.
    *
-   * `bring` is the bytes of a photo that is new in it, by id; `drop` the ids of those to forget.
+   * `bring` is the bytes of a photo that is new in it, by id; `drop` the ids of those to forget,
+   * unless they were handed in meanwhile and have not arrived.
    */
   async change(edit, { bring = {}, drop = [] } = {}) {
     const work = this.database.transaction([ENTRIES, CONTENTS], "readwrite", { durability: "strict" });
@@ -58,11 +63,23 @@ export class Drafts {
     });
     const entry = (await settled(entries.get(this.link))) ?? structuredClone(EMPTY);
     edit(entry);
-    entries.put(entry, this.link);
+    // Bytes first: where there is no room for them, no entry may name them.
     for (const [id, blob] of Object.entries(bring)) contents.put(blob, id);
-    for (const id of drop) contents.delete(id);
+    entries.put(entry, this.link);
+    for (const id of drop.filter((one) => !isWanted(entry, one))) contents.delete(id);
     await done;
     return entry;
+  }
+
+  /** A parcel that was not taken is a draft again, for a person to mend. */
+  bringBack(id) {
+    return this.change((entry) => {
+      const [parcel] = entry.parcels.filter((one) => one.id === id);
+      if (!parcel) return;
+      entry.parcels = entry.parcels.filter((one) => one !== parcel);
+      entry.draft.text = [parcel.text, entry.draft.text].filter(Boolean).join("\n");
+      entry.draft.photos.unshift(...parcel.photos);
+    });
   }
 
   /** Changes one parcel. */

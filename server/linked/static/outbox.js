@@ -2,7 +2,7 @@
 // Says "received" only where the server did. Knows no page.
 
 import { rest } from "./pace.js";
-import { Refused, Unreachable, send } from "./tus.js";
+import { Offline, Refused, Unreachable, send } from "./tus.js";
 
 /** What a link answers after its term. */
 export const LATE = 410;
@@ -30,23 +30,24 @@ export class Outbox {
   }
 
   async #deliverAll() {
-    let tries = 0;
-    for (let parcel = await this.#next(); parcel; parcel = await this.#next()) {
+    for (let tries = 0, parcel = null; ; tries += 1) {
       try {
-        await this.#deliverOne(parcel);
-        tries = 0;
+        for (parcel = await this.#next(); parcel; parcel = await this.#next()) {
+          await this.#deliverOne(parcel);
+          tries = 0;
+        }
+        return;
       } catch (fault) {
-        if (!(fault instanceof Unreachable)) throw fault;
-        this.told({ state: parcel.number ? "waiting_photos" : "waiting" });
+        // Whatever failed, this phone's store included: what waits is not given up.
+        this.told({ state: parcel?.number ? "waiting_photos" : fault instanceof Offline ? "waiting" : "trouble" });
         await rest(tries);
-        tries += 1;
       }
     }
   }
 
   async #next() {
     const { parcels } = await this.drafts.read();
-    return parcels.find((one) => !one.refusal && (!one.number || one.photos.some(isMissing)));
+    return parcels.find((one) => !one.number || one.photos.some(isMissing));
   }
 
   async #deliverOne(parcel) {
@@ -63,9 +64,9 @@ export class Outbox {
       method: "POST",
       headers: { "Content-Type": "application/json", "Accept-Language": this.language },
       body: JSON.stringify({ id: parcel.id, text: parcel.text, photos }),
-    }).catch((fault) => { throw new Unreachable(fault.message); });
+    }).catch((fault) => { throw new Offline(fault.message); });
     const said = await answer.json().catch(() => { throw new Unreachable("cut short"); });
-    if (answer.ok) return this.#accept(parcel, said);
+    if (answer.ok && said.number) return this.#accept(parcel, said);
     if (answer.status >= 500 || said.retryable || !said.code) throw new Unreachable(said.code);
     return this.#refuse(parcel, { status: answer.status, said: [said.title, ...Object.values(said.fields ?? {})].join(" ") });
   }
@@ -83,8 +84,7 @@ export class Outbox {
 
   async #refuse(parcel, refusal) {
     parcel.refusal = refusal;
-    await this.drafts.changeParcel(parcel.id, (one) => { one.refusal = refusal; });
-    this.told({ state: "refused", parcel });
+    this.told({ state: "refused", parcel, entry: await this.drafts.bringBack(parcel.id) });
   }
 
   async #sendPhoto(parcel, photo) {

@@ -12,8 +12,10 @@ const say = (name, ...values) => values.reduce(
 const form = document.getElementById("answer");
 const standing = find("[data-standing]");
 const progress = find("[data-progress]");
-const opened = performance.now();
+const opened = { at: Date.now(), tick: performance.now() };
 let drafts = null;
+let seen = "";  // the words of the draft as this page last read or kept them
+let choosing = Promise.resolve();
 
 function show(name, ...values) {
   standing.textContent = name ? say(name, ...values) : "";
@@ -21,7 +23,8 @@ function show(name, ...values) {
 
 /** By the server's clock as the page brought it; the phone's may be wrong. */
 function showTimeLeft() {
-  const gone = performance.now() - opened;
+  // Ticks stand still while some phones sleep.
+  const gone = Math.max(performance.now() - opened.tick, Date.now() - opened.at);
   const minutes = Math.max(Math.floor((Date.parse(settings.due) - Date.parse(settings.now) - gone) / 60000), 0);
   const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
   find("[data-left]").textContent = days ? say("days", days, hours)
@@ -60,7 +63,7 @@ function showRefusal({ refusal }) {
   else showFault(say("refused", refusal.said));
 }
 
-function told({ state, parcel, photo, photos, percent }) {
+function told({ state, parcel, entry, photo, photos, percent }) {
   progress.hidden = state !== "sending_photo";
   if (state === "sending_photo") {
     progress.value = percent;
@@ -70,22 +73,17 @@ function told({ state, parcel, photo, photos, percent }) {
     if (state === "handed_in") find("#handed-in").scrollIntoView();
     const refused = parcel.photos.find((one) => one.refused);
     if (refused) show(refused.refused === LATE ? "photo_late" : "photo_refused");
-    else show(state === "arrived" ? "all_arrived" : "");
+    else show(hasDraft() ? "saved" : state === "arrived" ? "all_arrived" : "");
   } else if (state === "refused") {
-    bringBack(parcel).then(() => showRefusal(parcel));
+    showDraft(entry);
+    show("saved");
+    showRefusal(parcel);
   } else {
     show(state);
   }
 }
 
-/** What was not taken is a draft again, for a person to mend. */
-function bringBack(parcel) {
-  return drafts.change((entry) => {
-    entry.parcels = entry.parcels.filter((one) => one.id !== parcel.id);
-    entry.draft.text = [parcel.text, entry.draft.text].filter(Boolean).join("\n");
-    entry.draft.photos.unshift(...parcel.photos);
-  }).then(showDraft);
-}
+const hasDraft = () => Boolean(form && (form.elements.text.value.trim() || find("[data-chosen]").children.length));
 
 function showFault(text) {
   const place = find("[data-fault]");
@@ -95,7 +93,9 @@ function showFault(text) {
 
 function showDraft({ draft }) {
   if (!form) return;
-  form.elements.text.value = draft.text;
+  const { text } = form.elements;
+  // Letters that were typed since are still to be kept: they are not shown over.
+  if (text.value === seen) text.value = seen = draft.text;
   find("[data-chosen]").replaceChildren(...draft.photos.map(showPhoto));
 }
 
@@ -134,24 +134,52 @@ async function keep(edit, bytes) {
     const entry = await drafts.change(({ draft }) => edit(draft), bytes);
     if (bytes) showDraft(entry);
     show(entry.draft.text || entry.draft.photos.length ? "saved" : "");
+    return true;
   } catch {
     show("not_saved");
+    return false;
   }
 }
 
-async function choose(input, source) {
-  const files = [...input.files];
-  input.value = "";
+/** Puts what is typed here into the draft, and what another page of this link put there before it. */
+function takeText(draft) {
+  const { value } = form.elements.text;
+  draft.text = draft.text === seen || value.includes(draft.text) ? value : [draft.text, value].join("\n");
+  return { typed: value, kept: draft.text };
+}
+
+/** After `takeText` is on the disk. */
+function showText({ typed, kept }) {
+  const { text } = form.elements;
+  seen = kept;
+  if (text.value === typed) text.value = kept;
+}
+
+async function keepText() {
+  let taken = null;
+  if (await keep((draft) => { taken = takeText(draft); })) showText(taken);
+}
+
+async function choose(files, source) {
   showFault("");
   for (const file of files) {
     if (file.size > settings.photo_bytes) {
       showFault(say("too_big", Math.floor(settings.photo_bytes / 2 ** 20), file.name));
       continue;
     }
+    show("reading");
     const chosen = await describe(file, source).catch(() => null);
     if (!chosen) showFault(say("unreadable", file.name));
-    else await keep((draft) => draft.photos.push(chosen.photo), { bring: { [chosen.photo.id]: chosen.content } });
+    else if (!await keepPhoto(chosen)) showFault(say("no_room", file.name));
+    if (!chosen) show(hasDraft() ? "saved" : "");
   }
+}
+
+/** A photo that is chosen twice is one. */
+function keepPhoto({ photo, content }) {
+  return keep(({ photos }) => {
+    if (!photos.some((one) => one.sha256 === photo.sha256)) photos.push(photo);
+  }, { bring: { [photo.id]: content }, drop: [photo.id] });
 }
 
 /** The bytes are read here, once: a file that is chosen may be gone when it is sent. */
@@ -165,9 +193,11 @@ async function describe(file, source) {
 }
 
 async function handIn(outbox) {
-  const { text } = form.elements;
-  const { draft } = await drafts.change((entry) => { entry.draft.text = text.value; });
   showFault("");
+  await choosing;  // a photo that is still being read belongs to what is handed in
+  let taken = null;
+  const { draft } = await drafts.change((entry) => { taken = takeText(entry.draft); });
+  showText(taken);
   if (!draft.text.trim() && !draft.photos.length) return showFault(say("empty"));
   if (draft.photos.length > settings.photos) return showFault(say("too_many_photos", settings.photos));
   showDraft(await drafts.change((entry) => {
@@ -180,11 +210,18 @@ async function handIn(outbox) {
 function listen(outbox) {
   form.querySelector(".scripted").hidden = false;
   const { text } = form.elements;
-  text.addEventListener("input", () => keep((draft) => { draft.text = text.value; }));
+  text.addEventListener("input", keepText);
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  addEventListener("pageshow", ({ persisted }) => persisted && refresh());
   for (const [id, source] of [["camera", "system_camera"], ["gallery", "gallery"]]) {
     const input = document.getElementById(id);
-    input.addEventListener("change", () => choose(input, source));
-    if (input.files.length) choose(input, source);  // before this script had come
+    const take = () => {
+      const files = [...input.files];
+      input.value = "";
+      choosing = choosing.then(() => choose(files, source));
+    };
+    input.addEventListener("change", take);
+    if (input.files.length) take();  // before this script had come
   }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -192,10 +229,27 @@ function listen(outbox) {
   });
 }
 
-/** What was typed before this script had come is part of the draft. */
-function takeTyped({ draft }) {
+/** Another page of this link may have changed the draft, or handed it in. */
+async function refresh() {
+  const entry = await drafts.read().catch(() => null);
+  if (!entry) return;
+  showTimeLeft();
+  showDraft(entry);
+  for (const parcel of entry.parcels.filter((one) => one.number)) showParcel(parcel);
+}
+
+/** What was typed before this script had come is part of the draft; a full phone still reads it. */
+async function readDraft() {
   const typed = form?.elements.text.value ?? "";
-  if (!draft.text.includes(typed)) draft.text = [draft.text, typed].filter(Boolean).join("\n");
+  const kept = await drafts.read();
+  seen = typed;
+  if (kept.draft.text.includes(typed)) return kept;
+  return drafts.change(({ draft }) => {
+    draft.text = [draft.text, typed].filter(Boolean).join("\n");
+  }).catch(() => {
+    seen = "";
+    return kept;
+  });
 }
 
 function showLate({ draft }) {
@@ -208,7 +262,7 @@ function showLate({ draft }) {
 async function start() {
   drafts = await Drafts.open(settings.link);
   const outbox = new Outbox(drafts, settings.link, document.documentElement.lang, told);
-  const entry = await drafts.change(takeTyped);
+  const entry = await readDraft();
   for (const parcel of entry.parcels.filter((one) => one.number)) showParcel(parcel);
   if (form) {
     setInterval(showTimeLeft, 30000);

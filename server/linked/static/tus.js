@@ -6,6 +6,9 @@ const PIECE = 256 * 1024;
 /** The line or the server failed; the same may be tried again. */
 export class Unreachable extends Error {}
 
+/** The line, before any answer. */
+export class Offline extends Unreachable {}
+
 /** The server says no, and would say so again; `status` is its answer's. */
 export class Refused extends Error {
   constructor(status) {
@@ -17,10 +20,17 @@ export class Refused extends Error {
 const WORTH_ANOTHER_TRY = new Set([408, 409, 423, 425, 429]);
 const GONE = 410;  // an upload that was given up is begun anew
 
+/** P5: a proxy, or the page by which a network lets people in, decides nothing about a photo. */
+function isServer(answer) {
+  const type = answer.headers.get("Content-Type") ?? "";
+  return answer.ok ? answer.headers.has(Object.keys(VERSION)[0]) : type.startsWith("application/problem+json");
+}
+
 async function ask(url, options, again = []) {
   const answer = await fetch(url, { ...options, headers: { ...VERSION, ...options.headers } }).catch(
-    (fault) => { throw new Unreachable(fault.message); },
+    (fault) => { throw new Offline(fault.message); },
   );
+  if (!isServer(answer)) throw new Unreachable(String(answer.status));
   if (answer.ok) return answer;
   const passing = answer.status >= 500 || WORTH_ANOTHER_TRY.has(answer.status);
   if (passing || again.includes(answer.status)) throw new Unreachable(String(answer.status));
@@ -57,6 +67,7 @@ export async function send(url, content, metadata, onProgress = () => {}) {
       headers: { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(offset) },
       body: content.slice(offset, offset + PIECE),
     }, [GONE]);
+    if (offsetOf(answer) <= offset) throw new Unreachable("no step forward");
     [offset, state] = [offsetOf(answer), stateOf(answer)];
     onProgress(offset);
   }
