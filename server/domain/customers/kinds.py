@@ -33,9 +33,10 @@ def customer_kind() -> RecordKind:
 
 def licence_kind(policy: Policy) -> RecordKind:
     """K6: what a dealer may sell where; its renewal waits for the region manager."""
-    limits, zone = policy.licences, ZoneInfo(policy.cases.zone)
+    limits = policy.licences
 
     def waits(change: Change) -> Waits:
+        zone = ZoneInfo(policy.cases.zone)
         span = None if change.withdrawn else rules.k6_renewal_span(change.after, zone)
         if span is None:
             return ()
