@@ -15,6 +15,7 @@ import orjson
 
 from fieldstamp import Request, Response, SyncReport
 from server.api.kinds import describe_kinds
+from tests.simulation.case_checks import CaseChecks, Told
 from tests.simulation.fieldwork import MARK
 from tests.simulation.handset import Handset
 from tests.simulation.ledger import Ledger, device_of, mutations_of
@@ -47,6 +48,7 @@ class Known:
     withdrawn: set[str] = field(default_factory=set)
     head: int = 0
     """The feed's last number (I8)."""
+    cases: Told = field(default_factory=Told)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Checks:
         kinds = describe_kinds(world.services.sync.registry, world.services.policy)["kinds"]
         self.ledger = Ledger(world, {one["name"]: one for one in kinds})
         self.known = Known(self.ledger.model, 0)
+        self.cases = CaseChecks(world)
         self.after_office()
 
     @contextmanager
@@ -158,6 +161,7 @@ class Checks:
             self.i12_what_was_refused_is_kept()
             self.i14_no_seal_breaks()
             self.i20_a_number_is_used_once()
+            self.cases.everything()
         self.i17_no_log_says_what_people_type()
 
     def on_device(self, device: Handset) -> None:
@@ -182,6 +186,7 @@ class Checks:
             offsets=dict(known.offsets),
             withdrawn=set(known.withdrawn),
             head=known.head,
+            cases=self.cases.told.copy(),
         )
 
     def put_back(self, kept: Known) -> None:
@@ -195,6 +200,7 @@ class Checks:
                 offsets=dict(kept.offsets),
                 withdrawn=set(kept.withdrawn),
             )
+            self.cases.told = kept.cases.copy()
             self.ledger.put_back(self.known.model, kept.last)
 
     def _note_outcomes(self, told: dict[str, Any]) -> None:

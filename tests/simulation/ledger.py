@@ -15,7 +15,7 @@ from server.clock import to_wire
 from server.people.principal import Principal
 from server.sync.tables import LEAVE
 from tests.simulation.model import Model
-from tests.simulation.model_state import Mutation, Sender, State, Told
+from tests.simulation.model_state import Mutation, Rec, Said, Sender, State, Told
 from tests.simulation.seen import Seen, hold
 from tests.simulation.site import Site
 
@@ -35,6 +35,8 @@ GRANTS = (
     " UNION ALL SELECT id, 'revoked', NULL FROM device WHERE revoked_at IS NOT NULL"
 )
 REVOKED = "SELECT id FROM device WHERE revoked_at IS NOT NULL"
+ADOPTED_SAID = "SELECT outcome, code FROM mutation WHERE id = ?"
+ADOPTED_HEAD = "SELECT kind, creator, region, scopes FROM record WHERE id = ?"
 MATCHES = "SELECT id, data FROM record WHERE kind = 'claim_match' ORDER BY key"
 TOLD_FOR = timedelta(days=400) - timedelta(days=2)
 """A day counts as a whole, and the server's clock may have been set back."""
@@ -106,7 +108,7 @@ class Ledger:
 
     def __init__(self, world: "World", kinds: dict[str, Any]) -> None:
         self.world = world
-        self.model = Model(State(kinds), self._today)
+        self.model = Model(State(kinds, self._adopt), self._today)
         self.last = 0
         self._grants: list[Any] = []
         self._roster = Roster({}, frozenset())
@@ -292,6 +294,14 @@ class Ledger:
             is_revoked = mutation.get("device") in revoked
             return self._sender(sender.user, sender.writer, revoked=is_revoked)
 
+    def _adopt(self, mutation: Mutation) -> tuple[Said, Rec | None]:
+        """What the store says of a mutation of which the model predicts nothing."""
+        ((outcome, code),) = self.rows(ADOPTED_SAID, mutation["id"])
+        for kind, creator, region, scopes in self.rows(ADOPTED_HEAD, mutation["record"]):
+            record = Rec(kind, creator, region, frozenset(json.loads(scopes)), adopted=True)
+            return Said(outcome, code), record
+        return Said(outcome, code), None
+
     def _revoked(self) -> frozenset[str]:
         return frozenset(device for (device,) in self.rows(REVOKED))
 
@@ -332,6 +342,8 @@ class Ledger:
         for name, (kind, version, state, text) in named.items():
             record, data = self.model.state.records[name], json.loads(text)
             told = record.data
+            if record.adopted and kind == record.kind:
+                continue
             if kind not in WHOLE:
                 data = {one: data[one] for one in told if one in data and one != "flags"}
                 told = {one: told[one] for one in data}

@@ -7,9 +7,9 @@ what waits, what was put back. ``model_decide`` has the word on each mutation.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tests.simulation.model_decide import decide, refused
+from tests.simulation.model_decide import adopt, decide, refused
 from tests.simulation.model_kept import park, place_all
-from tests.simulation.model_state import Mutation, Said, Sender, State, Told
+from tests.simulation.model_state import ADOPTED, Mutation, Said, Sender, State, Told
 
 Looker = tuple[str, str | None, str]
 """User, device and kind of writer."""
@@ -119,6 +119,8 @@ class Model:
         if mutation["id"] in self.informed and mutation["record"] in state.records:
             newest = state.records[mutation["record"]].version
             mutation = {**mutation, "base": newest, "epoch": state.epochs[-1]}
+        if mutation["kind"] in ADOPTED:
+            return adopt(state, mutation, sender)
         own = self.looker == (sender.user, mutation.get("device"), sender.writer)
         if not own and mutation["id"] not in self.batch:
             state = replace(state, moved=frozenset(), open=frozenset())

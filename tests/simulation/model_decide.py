@@ -4,6 +4,7 @@ Imports nothing of the server or the client.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.simulation.model_kept import (
@@ -30,6 +31,8 @@ from tests.simulation.model_state import NEVER, Mutation, Rec, Said, Sender, Sta
 
 UNKNOWN = {"rule": "review", "owner": None}
 """How a field meets that no kind declares."""
+MANAGERS = {"region_manager", "sales_manager"}
+"""Parts in which only whoever has that role should sign."""
 APPLIED, MERGED, CONFLICT = Said("applied"), Said("merged"), Said("conflict")
 
 
@@ -58,6 +61,23 @@ def decide(state: State, m: Mutation, sender: Sender, met: set[str]) -> Said:
     if m["action"] == "withdraw":
         return _withdraw(state, m, sender, met)
     return _patch(state, {**m, "base": 0} if m["action"] == "create" else m, sender, met)
+
+
+def adopt(state: State, m: Mutation, sender: Sender) -> Said:
+    """What the store says; what lost is kept beside the record, and what was settled is closed."""
+    said, record = state.adopt(m)
+    if said.outcome == "waiting":
+        return replace(said, awaited=(m["record"],))
+    if said.outcome == "rejected" or record is None:
+        return said
+    there = state.records.setdefault(m["record"], replace(record, made_at=state.now))
+    there.withdrawn = there.withdrawn or (m["action"] == "withdraw" and said != CONFLICT)
+    if said == CONFLICT:
+        keep(state, m, sender, {})
+        state.records[f"conflict of {m['id']}"].adopted = True
+    else:
+        close(state, m, sender)
+    return said
 
 
 def _missing(state: State, sender: Sender, names: Sequence[str]) -> Said:
@@ -184,6 +204,8 @@ def _write(state: State, m: Mutation, sender: Sender, record: Rec, data: dict[st
     is_new = m["record"] not in state.records
     twins = claim(state, m["record"], record, data)
     remarks = _remarks(state, record, is_new=is_new) | ({"claim_duplicate"} if twins else set())
+    if is_new and data.get("part") in MANAGERS and data["part"] not in sender.roles:
+        remarks.add("not_the_role")  # X3
     by_device = sender.writer == "device"
     data |= derive(record, data, is_new=is_new, by_device=by_device, remarks=remarks)
     names = sorted({*record.data, *data})

@@ -3,11 +3,13 @@
 Imports nothing of the server or the client.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 Mutation = dict[str, Any]
+ADOPTED = {"cross_region_case", "batch_trace", "rebuttal", "case_supplement", "licence", "penalty"}
+"""Kinds of which no inside is predicted: only where their records lie, and what hangs there."""
 Stamp = tuple[int, str | None, int, int]
 """The version that wrote a field, its device and n, and the last version by any other device."""
 NEVER: Stamp = (0, None, 0, 0)
@@ -58,6 +60,8 @@ class Rec:
     made_at: str = ""
     ever: Mapping[str, str] = field(default_factory=dict)
     """Scopes that it has been in, as far as that is remembered; when it was there last."""
+    adopted: bool = False
+    """Its version and its fields are taken as they stand in the store."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,16 @@ class Said:
     awaited: tuple[str, ...] = ()
 
 
+Adopt = Callable[[Mutation], tuple[Said, Rec | None]]
+"""What the store says of a mutation, and the record that it is about, if that is there."""
+
+
 @dataclass
 class State:
     """Everything that a decision rests on; ``kinds`` as the wire describes them."""
 
     kinds: dict[str, Any]
+    adopt: Adopt
     epochs: list[str] = field(default_factory=list)
     records: dict[str, Rec] = field(default_factory=dict)
     outcomes: dict[str, Said] = field(default_factory=dict)

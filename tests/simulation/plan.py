@@ -71,6 +71,26 @@ FEATURES = {
 }
 """What some seeds do: each is in about half of them."""
 
+CASES = {
+    "find_goods": 4.0,
+    "sign_case": 9.0,
+    "case_photo": 3.0,
+    "mend_case": 3.0,
+    "take_back": 0.4,
+    "supplement": 1.0,
+    "lead_case": 16.0,
+    "answer_trace": 6.0,
+    "undo_step": 3.0,
+    "override": 2.0,
+    "handle_case": 3.0,
+    "punish": 3.0,
+    "rebut": 2.0,
+    "follow": 14.0,
+    "ship": 1.5,
+    "grant_licence": 0.7,
+}
+"""What is done about market cases, in the seeds that have them."""
+
 FATES = {
     "lost_request": 0.08,
     "lost_answer": 0.08,
@@ -115,6 +135,8 @@ class Swarm:
     """Whether months and years pass at the server."""
     is_heard: bool
     """Whether another system hears of what happens."""
+    has_cases: bool
+    """Whether goods are found where they do not belong, and what becomes of that."""
     portion: int
     """Records that devices ask for at once, and mutations that they hand in at once."""
 
@@ -135,6 +157,7 @@ def make_plan(seed: int, *, actions: int = ACTIONS) -> Plan:
         chance,
         is_heard=random.Random(f"heard {seed}").random() < 0.25,
         is_spoiled=random.Random(f"spoiled {seed}").random() < 0.25,
+        has_cases=random.Random(f"cases {seed}").random() < 0.2,
         portion=random.Random(f"portion {seed}").choice(PORTIONS),
     )
     names, weights = list(swarm.ops), list(swarm.ops.values())
@@ -146,7 +169,9 @@ def make_plan(seed: int, *, actions: int = ACTIONS) -> Plan:
     )
 
 
-def _make_swarm(chance: random.Random, *, is_heard: bool, is_spoiled: bool, portion: int) -> Swarm:
+def _make_swarm(
+    chance: random.Random, *, is_heard: bool, is_spoiled: bool, has_cases: bool, portion: int
+) -> Swarm:
     reps, managers = chance.randint(1, 3), chance.randint(1, 2)
     ops = WORK | {
         name: weight * chance.uniform(0.3, 2.5)
@@ -162,10 +187,11 @@ def _make_swarm(chance: random.Random, *, is_heard: bool, is_spoiled: bool, port
         reps=reps,
         managers=managers,
         devices=reps + managers + chance.randint(1, 2),
-        ops=ops,
+        ops=ops | (CASES if has_cases else {}),
         fates=fates | ({"spoiled": SPOILED} if is_spoiled else {}),
         ages=chance.random() < 0.15,
         is_heard=is_heard,
+        has_cases=has_cases,
         portion=portion,
     )
 

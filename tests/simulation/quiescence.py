@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from server.upkeep.verify import verify
 from tests.fleet import held
+from tests.simulation.case_checks import after_the_faults
 from tests.simulation.handset import Handset
 from tests.simulation.seen import hold
 
@@ -43,6 +44,7 @@ def heal(world: "World") -> None:
     settle(world, REASONS - {"waiting", "held"})
     world.checks.everything()
     i18_the_server_agrees_with_itself(world)
+    after_the_faults(world)
     p3_devices_believe_what_was_decided(world)
     l3_no_file_is_left_over(world)
     if world.plan.swarm.is_heard:

@@ -18,7 +18,7 @@ from server.people.principal import Role
 from server.services import Services
 from server.upkeep.manifest import BackupFault
 from tests.phones import issue_code
-from tests.simulation import desk, fieldwork, weather
+from tests.simulation import desk, disputes, fieldwork, weather
 from tests.simulation.checks import Checks, Handed
 from tests.simulation.disk import Crash, Disk, Verdict
 from tests.simulation.handset import Chance, Handset
@@ -33,7 +33,7 @@ from tests.simulation.weather import SERVER
 Op = Callable[["World", Handset, random.Random], None]
 OPS: dict[str, Op] = {
     name: act
-    for module in (fieldwork, desk, weather)
+    for module in (fieldwork, desk, weather, disputes)
     for name, act in vars(module).items()
     if act.__class__ is FunctionType and act.__module__ == module.__name__
     if not name.startswith("_") and getattr(act, "__annotations__", {}).get("world")
@@ -70,6 +70,8 @@ class World:
     devices: list[Handset] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
     managers: list[str] = field(default_factory=list)
+    officers: list[str] = field(default_factory=list)
+    """Those who lead market cases, beside the managers."""
     regions: dict[str, str] = field(default_factory=dict)
     actions: int = 0
     backups: list[weather.Backup] = field(default_factory=list)
@@ -114,6 +116,8 @@ class World:
             for number in range(self.plan.swarm.managers):
                 place = ("east", "shanghai")[number]
                 self.managers.append(company.user(Role.REGION_MANAGER, place))
+            if self.plan.swarm.has_cases:
+                self.officers += [company.user(role, None) for role in disputes.OFFICERS]
         self.people += self.managers
         for number in range(self.plan.swarm.devices):
             device = self.add_device(self.people[number % len(self.people)], number)
