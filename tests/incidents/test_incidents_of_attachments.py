@@ -28,7 +28,6 @@ from tests.phones import issue_code
 from tests.until import LIMIT_SECONDS, synced_at_last, until
 from tests.uploads import Carrier, created, photo_values
 
-LATEST = 2**53 - 1
 BAD = Faults(drop_request=0.25, drop_answer=0.35, duplicate=0.1, cut=0.2, portal=0.05)
 
 
@@ -91,7 +90,7 @@ def test_incident_10_no_later_request_replaces_a_photo_that_was_received(
     again = Carrier(app.test_client(), company.device(rep), company.services.ids.new)
     values = photo_values(seen, forged, parent_kind="visit")
     new = created(again.new_id, "photo", photo, values)
-    patch = {**new, "id": again.new_id(), "action": "patch", "base": LATEST}
+    patch = {**new, "id": again.new_id(), "action": "patch", "base": device.get(photo).version}
     patch["set"] = {name: values[name] for name in ("sha256", "bytes")}
     assert [result["outcome"] for result in again.push(new, patch)] == ["conflict", "conflict"]
     assert again.send(photo, forged).status_code == 460

@@ -56,11 +56,14 @@ def test_p3_what_could_not_be_committed_is_not_answered_as_done(
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_m1_a_commit_that_fails_costs_an_upload_no_byte(app: Flask, number: int) -> None:
+@pytest.mark.parametrize("come", [0, 100], ids=["whole", "the rest"])
+def test_m1_a_commit_that_fails_costs_an_upload_no_byte(app: Flask, number: int, come: int) -> None:
     [rep] = carriers(app)
     url = rep.begin(rep.declare(CONTENT), len(CONTENT))
+    if come:
+        assert rep.patch(url, 0, CONTENT[:come]).status_code == 204
     with app.app_context(), failing_commit(number):
-        rep.patch(url, 0, CONTENT)
+        rep.patch(url, come, CONTENT[come:])
     assert rep.head(url).status_code == 200
     assert finished(rep, url) == "verified"
     assert len(rep.have(sha256_of(CONTENT))) == 1
