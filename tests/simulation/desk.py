@@ -35,7 +35,7 @@ class Stands(NamedTuple):
     data: str
 
 
-def find_records(world: "World", *kinds: str) -> list[Stands]:
+def _records(world: "World", *kinds: str) -> list[Stands]:
     """The records of these kinds, oldest first."""
     marks = ",".join("?" * len(kinds))
     wanted = f"SELECT id, kind, version, data FROM record WHERE kind IN ({marks}) ORDER BY key"
@@ -54,7 +54,7 @@ def _reviewer(world: "World", session: Session, chance: random.Random) -> Princi
 def decide(world: "World", device: Handset, chance: random.Random) -> None:
     """A reviewer decides on what was on the screen, which may be old by now."""
     with world.site.at_work() as session:
-        found = find_records(world, *REVIEWED)
+        found = _records(world, *REVIEWED)
         if not found:
             return
         seen = chance.choice(found[-4:])
@@ -75,7 +75,7 @@ def undo(world: "World", device: Handset, chance: random.Random) -> None:
         decide(world, device, chance)
         world.checks.after_office()
     with world.site.at_work() as session:
-        found = [one for one in find_records(world, *REVIEWED) if "decided_by" in one.data]
+        found = [one for one in _records(world, *REVIEWED) if "decided_by" in one.data]
         if not found:
             return
         record = chance.choice(found[-3:]).id
@@ -106,7 +106,7 @@ def _push(
 def hand_over(world: "World", device: Handset, chance: random.Random) -> None:
     """A customer is handed over to another rep, or to another region."""
     with world.site.at_work() as session:
-        found = find_records(world, "customer")
+        found = _records(world, "customer")
         if not found:
             return
         record = _one_of(found, 6, chance)
@@ -120,7 +120,7 @@ def hand_over(world: "World", device: Handset, chance: random.Random) -> None:
 def office_edit(world: "World", device: Handset, chance: random.Random) -> None:
     """The office edits a field that it may write, on a version that it saw."""
     with world.site.at_work() as session:
-        found = find_records(world, *OFFICE_FIELDS)
+        found = _records(world, *OFFICE_FIELDS)
         if not found:
             return
         record = _one_of(found, 5, chance)
@@ -133,7 +133,7 @@ def office_edit(world: "World", device: Handset, chance: random.Random) -> None:
 
 def _settle(world: "World", chance: random.Random, kinds: tuple[str, ...], act: Any) -> None:
     with world.site.at_work() as session:
-        found = [one for one in find_records(world, *kinds) if '"state":"open"' in one.data]
+        found = [one for one in _records(world, *kinds) if '"state":"open"' in one.data]
         if not found:
             return
         kept = chance.choice(found).id

@@ -25,7 +25,7 @@ from server.people import rights
 from server.people.principal import Principal, Role
 from server.sync.feed import number_feed
 from server.sync.push import Envelope, push_batch
-from tests.simulation.desk import Stands, find_records
+from tests.simulation.desk import Stands, _records
 from tests.simulation.fieldwork import pick, picture, word
 from tests.simulation.handset import Handset
 
@@ -122,7 +122,7 @@ def answer_trace(world: "World", device: Handset, chance: random.Random) -> None
 
 def _step(world: "World", chance: random.Random, kind: str, machine: Machine) -> None:
     with world.site.at_work() as session:
-        found = find_records(world, kind)
+        found = _records(world, kind)
         busy = [one for one in found if _moves(machine, one)]
         if not busy:
             return
@@ -178,7 +178,7 @@ def undo_step(world: "World", device: Handset, chance: random.Random) -> None:
         _step(world, chance, *kind)
         world.checks.after_office()
     with world.site.at_work() as session:
-        found = [one for one in find_records(world, kind[0]) if "decided_by" in one.data]
+        found = [one for one in _records(world, kind[0]) if "decided_by" in one.data]
         if not found:
             return
         seen = chance.choice(found[-3:])
@@ -193,7 +193,7 @@ def undo_step(world: "World", device: Handset, chance: random.Random) -> None:
 def override(world: "World", device: Handset, chance: random.Random) -> None:
     """X4: a person says otherwise of a point of the check."""
     with world.site.at_work() as session:
-        found = [one for one in find_records(world, CASE) if _data(one)["state"] in IN_INTAKE]
+        found = [one for one in _records(world, CASE) if _data(one)["state"] in IN_INTAKE]
         if not found:
             return
         seen = chance.choice(found)
@@ -216,7 +216,7 @@ def punish(world: "World", device: Handset, chance: random.Random) -> None:
         _step(world, chance, "penalty", PENALTY)
         return
     with world.site.at_work() as session:
-        found = [one for one in find_records(world, CASE) if _data(one)["state"] == "upheld"]
+        found = [one for one in _records(world, CASE) if _data(one)["state"] == "upheld"]
         if not found:
             return
         seen = chance.choice(found)
@@ -237,7 +237,7 @@ def punish(world: "World", device: Handset, chance: random.Random) -> None:
 def handle_case(world: "World", device: Handset, chance: random.Random) -> None:
     """X8: a case is given to somebody, or its clock stands still for a while."""
     with world.site.at_work() as session:
-        found = find_records(world, CASE, "batch_trace")
+        found = _records(world, CASE, "batch_trace")
         if not found:
             return
         seen = chance.choice(found[-5:])
@@ -254,7 +254,7 @@ def handle_case(world: "World", device: Handset, chance: random.Random) -> None:
 def rebut(world: "World", device: Handset, chance: random.Random) -> None:
     """X6: the accused hands something in."""
     with world.site.at_work() as session:
-        found = [one for one in find_records(world, CASE) if _data(one)["state"] not in OVER]
+        found = [one for one in _records(world, CASE) if _data(one)["state"] not in OVER]
         if not found:
             return
         ids = world.services.ids
